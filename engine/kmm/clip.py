@@ -32,7 +32,7 @@ class Clip:
     """T frames of SMPL poses.
 
     translation (T, 3): world position of the pelvis joint, metres.
-    rotations (T, 22, 4): unit quaternions (w, x, y, z) local to the parent; joint 0 is the pelvis in the world.
+    rotations (T, 22, 4): unit quaternions (w, x, y, z) local to the parent; joint 0 is the world's.
     contacts (T, 4): probability that left ankle, left foot, right ankle, right foot touch the floor, or None.
     """
 
@@ -89,7 +89,7 @@ class Clip:
         """
         if fps == self.fps or len(self) == 0:
             return replace(self, fps=float(fps))
-        count = int(np.floor((len(self) - 1) * fps / self.fps + 1e-9)) + 1
+        count = resampled_length(len(self), self.fps, fps)
         translation, rotations, contacts = sample(self, np.arange(count) * (self.fps / fps))
         scale = fps / self.fps
         segments = tuple(
@@ -112,7 +112,9 @@ class Clip:
         turn = rot.from_rotvec(np.array([0.0, 0.0, yaw]))
         rotations = self.rotations.copy()
         rotations[:, 0] = rot.multiply(turn, rotations[:, 0])
-        return replace(self, translation=rot.apply(turn, self.translation) + np.asarray(offset), rotations=rotations)
+        return replace(
+            self, translation=rot.apply(turn, self.translation) + np.asarray(offset), rotations=rotations
+        )
 
     def canonical(self) -> Clip:
         """Moved so that the first frame's pelvis is at x = y = 0 and faces -Y."""
@@ -141,12 +143,17 @@ def forward_kinematics(
 def heading(root: ArrayLike) -> Array:
     """Yaw (...) in (-pi, pi] of pelvis world rotations (..., 4): the turn about world Z away from facing -Y.
 
-    Positive is counter-clockwise seen from above, which is the body's own left. It is the twist about Z, so it
-    stays defined when the body leans or bows, up to upside down.
+    Positive is counter-clockwise seen from above, which is the body's own left. It is the twist about Z, so
+    it stays defined when the body leans or bows, up to upside down.
     """
     relative = rot.multiply(np.asarray(root), rot.inv(np.array(UPRIGHT)))
     yaw = 2.0 * np.arctan2(relative[..., 3], relative[..., 0])
     return np.asarray((yaw + np.pi) % (2 * np.pi) - np.pi)
+
+
+def resampled_length(frames: int, source_fps: float, target_fps: float) -> int:
+    """How many frames `Clip.resample` makes of `frames` frames."""
+    return int(np.floor((frames - 1) * target_fps / source_fps + 1e-9)) + 1 if frames else 0
 
 
 def sample(clip: Clip, frames: ArrayLike) -> tuple[Array, Array, Array | None]:
@@ -157,7 +164,7 @@ def sample(clip: Clip, frames: ArrayLike) -> tuple[Array, Array, Array | None]:
     t = np.clip(at - low, 0.0, 1.0)
 
     def linear(values: Array) -> Array:
-        return values[low] + (values[high] - values[low]) * t[:, None].astype(values.dtype)
+        return np.asarray(values[low] + (values[high] - values[low]) * t[:, None].astype(values.dtype))
 
     rotations = rot.slerp(clip.rotations[low], clip.rotations[high], t[:, None].astype(clip.rotations.dtype))
     return linear(clip.translation), rotations, None if clip.contacts is None else linear(clip.contacts)

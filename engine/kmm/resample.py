@@ -28,7 +28,7 @@ class StreamResampler:
         self._held: Clip | None = None  # the last source frame
 
     def push(self, translation: Array, rotations: Array, contacts: Array | None = None) -> Clip:
-        """The next n >= 0 source frames: (n, 3), (n, 22, 4) and (n, 4) or None; n may differ from call to call.
+        """The next n >= 0 source frames: (n, 3), (n, 22, 4) and (n, 4) or None; n may change between calls.
 
         Returns a clip at `target_fps`, possibly of no frames: what can no longer change. ValueError for wrong
         shapes, and when contacts come with some chunks and not with others.

@@ -46,9 +46,8 @@ ERROR_CODES: Mapping[str, str] = {
     "wrong_version": "Install the same version of KMM on both sides.",
     "too_large": "Keep to the limits in the welcome message.",
     "invalid": "Correct the value and send the request again.",
-    "hello_required": "Send hello and wait for welcome first.",
     "duplicate_request": "Use a new request id for every request.",
-    "unknown_request": "Cancel only requests that are waiting or running.",
+    "unknown_request": "Nothing: the request is not waiting or running any more.",
     "busy": "Wait until one of your requests is done.",
     "cancelled": "Nothing: the frames already sent stay valid.",
     "shutting_down": "Start the engine again.",
@@ -138,7 +137,7 @@ class Request(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Hello(Request):
-    """The first message of a client; answered by `welcome`."""
+    """Asks what the engine is; answered by `welcome`. A client says it first, to learn the limits."""
 
     type: ClassVar[str] = "hello"
     client: Name  #: the program's name and version, for the engine's log
@@ -146,7 +145,7 @@ class Hello(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Generate(Request):
-    """One continuous motion from several prompts: accepted, progress and frames answer, done or error ends it."""
+    """One continuous motion from several prompts; accepted, progress, frames follow, then done or error."""
 
     type: ClassVar[str] = "generate"
     segments: Annotated[tuple[PromptSegment, ...], Bounds(1, MAX_SEGMENTS)]
@@ -189,7 +188,7 @@ class Ping(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class Shutdown(Request):
-    """Ends the engine; every client gets `goodbye`."""
+    """Ends the engine; answered by `goodbye`. Requests that wait or run end with `shutting_down`."""
 
     type: ClassVar[str] = "shutdown"
 
@@ -218,7 +217,7 @@ class Welcome(Reply):
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted(Reply):
-    """The request is in the queue; at position 0 its computation starts now."""
+    """The request is in the queue; sent again when it moves up. At position 0 its computation starts."""
 
     type: ClassVar[str] = "accepted"
     queue_position: Count
@@ -280,7 +279,6 @@ class StatusReply(Reply):
     queue_length: Count  #: requests waiting behind the running one
     frames_done: Count
     frames_total: Count
-    clients: Count
     uptime_seconds: Seconds
     memory_bytes: Count  #: resident memory of the engine
 
@@ -309,10 +307,9 @@ class Pong(Reply):
 
 @dataclass(frozen=True, kw_only=True)
 class Goodbye(Reply):
-    """The engine ends; no message follows."""
+    """The answer to `shutdown`, and the engine's last message."""
 
     type: ClassVar[str] = "goodbye"
-    reason: Sentence
 
 
 REQUESTS: Mapping[str, type[Request]] = {
@@ -325,6 +322,24 @@ REPLIES: Mapping[str, type[Reply]] = {
 
 #: Fields of `Frames` that travel as parts after the header, in this order, with the shape of one frame.
 BUFFERS: Mapping[str, tuple[int, ...]] = {"translation": (3,), "rotations": (22, 4), "contacts": (4,)}
+
+
+@dataclass(frozen=True)
+class Connection(Checked):
+    """The connection file: JSON that `kmm serve` writes for its user alone. Keys are CURVE keys in Z85."""
+
+    address: Name
+    server_key: Name
+    client_public_key: Name
+    client_secret_key: Name
+    pid: Count  #: of the engine process
+    protocol: Count
+    version: Name  #: of kmm
+
+    @classmethod
+    def from_map(cls, values: dict[str, Any]) -> Connection:
+        """From the parsed JSON; raises ProtocolError."""
+        return typing.cast(Connection, _construct(cls, values, "the connection file"))
 
 
 def encode(message: Message) -> list[bytes]:

@@ -1,0 +1,112 @@
+"""Timed captions in plain English, read from the motion alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kmm.clip import Clip
+from kmm.data import gestures, posture
+from kmm.data.actions import Action
+from kmm.data.locomotion import locomotion
+from kmm.data.records import Caption
+from kmm.data.signals import Signals, signals
+from kmm.data.wording import describe
+
+SHORTEST, LONGEST = 0.9, 10.0  # seconds of one caption
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Frames [start, end) in which `actions` follow one another; a gesture may go on meanwhile."""
+
+    start: int
+    end: int
+    actions: tuple[Action, ...]
+    meanwhile: Action | None = None
+
+    @property
+    def kind(self) -> str:
+        """The coarse label: one action's kind, or the kinds joined by "+" and "&"."""
+        joined = "+".join(a.kind for a in self.actions)
+        return f"{joined}&{self.meanwhile.kind}" if self.meanwhile else joined
+
+
+def actions(s: Signals) -> list[Action]:
+    """All actions found in a motion, in order of time."""
+    unusable = posture.floating(s)
+    jumping = np.zeros(len(s), bool)
+    found = posture.jumps(s)
+    for x in found:
+        jumping[x.start : x.end] = True
+    found += posture.lowered(s, jumping | unusable)
+    busy = unusable.copy()
+    for x in found:
+        busy[x.start : x.end] = True
+    for x in [*gestures.kicks(s), *gestures.punches(s), *posture.bows(s, busy)]:
+        if not busy[x.start : x.end].any():
+            found.append(x)
+    for x in found:
+        busy[x.start : x.end] = True
+    found += locomotion(s, busy)
+    found += [x for x in gestures.arms(s) if s.height[x.start : x.end].min() > 0.75]
+    found = [x for x in found if not unusable[x.start : x.end].any()]
+    return sorted(found, key=lambda x: (x.start, x.end))
+
+
+def segments(clip: Clip) -> list[Segment]:
+    """Single actions, two or three that follow one another, and gestures made meanwhile."""
+    if len(clip) < 2:
+        return []
+    s = signals(clip)
+    found = actions(s)
+    fps = s.fps
+    body = [x for x in found if x.channel == "body"]
+    arms = [x for x in found if x.channel == "arms"]
+    out: list[Segment] = []
+    for x in body:
+        out.append(Segment(x.start, x.end, (x,)))
+    for gesture in arms:
+        around = [
+            x for x in body if min(x.end, gesture.end) - max(x.start, gesture.start) > 0.3 * len(gesture)
+        ]
+        if all(x.kind == "stand" for x in around):
+            if float(np.median(s.speed[gesture.start : gesture.end])) < 0.25:
+                out.append(Segment(gesture.start, gesture.end, (gesture,)))
+        elif len(around) == 1 and around[0].start <= gesture.start + 0.3 * len(gesture):
+            x = around[0]
+            start, end = max(x.start, gesture.start), min(x.end, gesture.end)
+            if end - start > 0.7 * len(gesture) and x.kind.startswith(("walk", "run")):
+                out.append(Segment(start, end, (x,), gesture))
+    longest = LONGEST * fps
+    sequence = [x for x in found if x.channel == "body" or _alone(x, body, s)]
+    for i in range(len(sequence)):
+        for count in (2, 3):
+            chain = sequence[i : i + count]
+            if len(chain) == count and _chained(chain, fps) and chain[-1].end - chain[0].start <= longest:
+                out.append(Segment(chain[0].start, chain[-1].end, tuple(chain)))
+    return [x for x in out if SHORTEST * fps <= x.end - x.start <= longest + 1]
+
+
+def _alone(gesture: Action, body: list[Action], s: Signals) -> bool:
+    """A gesture made while standing counts as a step of a sequence."""
+    still = float(np.median(s.speed[gesture.start : gesture.end])) < 0.25
+    beside = any(min(x.end, gesture.end) - max(x.start, gesture.start) > 0.2 * len(gesture) for x in body)
+    return still and not beside
+
+
+def _chained(chain: list[Action], fps: float) -> bool:
+    for before, after in zip(chain[:-1], chain[1:], strict=True):
+        if not -0.3 * fps <= after.start - before.end <= 0.5 * fps:
+            return False
+        if before.kind == after.kind:  # pieces of one long action
+            return False
+    return True
+
+
+def annotate(clip: Clip, seed: int = 0) -> list[Caption]:
+    """Captions of a clip, one wording each; the same clip and seed give the same words."""
+    rng = np.random.default_rng(seed)
+    return [Caption(describe(x.actions, rng, meanwhile=x.meanwhile), x.start, x.end, "motion", x.kind)
+            for x in segments(clip)]  # fmt: skip

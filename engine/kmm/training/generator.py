@@ -1,0 +1,106 @@
+"""Stage 2: train the masked Mamba, the residual Mamba and the text-motion alignment together."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kmm.model.generator import SEGMENT, Generator, masked_cross_entropy
+from kmm.model.keyframes import gamma, key_frames
+from kmm.training.segments import Batch, Segments
+
+ALIGNMENT = 0.5  #: lambda of Eq. 14, as in the paper
+NO_TEXT = 0.1  #: share of examples without their text, for classifier-free guidance
+KEY_FRAMES = 0.5  #: share of examples whose masked tokens are the key frames; the others mask at random
+CORRUPT = 0.05  #: share of visible tokens shown wrong, since generation makes mistakes too
+
+
+class GeneratorStage:
+    """Cross entropy on masked tokens and on one residual layer, plus the contrastive loss."""
+
+    name = "generator"
+
+    def __init__(
+        self,
+        module: Generator,
+        train: Segments,
+        validation: Segments,
+        batch: int,
+        key_frame_share: float = KEY_FRAMES,
+    ) -> None:
+        self.module: nn.Module = module
+        self.train, self.validation = train, validation
+        self.batch, self.key_frame_share = batch, key_frame_share
+
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        assert isinstance(self.module, Generator)
+        figures = losses(self.module, self.train.draw(rng, self.batch), rng, self.key_frame_share)
+        total = figures["tokens"] + figures["residual"] + ALIGNMENT * figures["alignment"]
+        return total, {k: float(v.detach()) for k, v in figures.items()}
+
+    @torch.no_grad()
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        assert isinstance(module, Generator)
+        rng = np.random.default_rng(1)
+        rows = [
+            losses(module, self.validation.draw(rng, self.batch), rng, self.key_frame_share) for _ in range(8)
+        ]
+        return {key: float(np.mean([float(r[key]) for r in rows])) for key in rows[0]}
+
+
+def losses(
+    module: Generator, batch: Batch, rng: np.random.Generator, key_frame_share: float
+) -> dict[str, Tensor]:
+    """The three losses of a batch, and the accuracy on masked tokens."""
+    segment = batch.layout.role == SEGMENT
+    quantized = module.embed(batch.tokens, module.config.token_layers, batch.layout)
+    masked = choose_masked(quantized, segment, rng, key_frame_share)
+    base = batch.tokens[..., 0]
+    shown, restore = corrupt(base, masked, batch.layout.role > 0, module.mask_token, rng)
+    drop = torch.from_numpy(rng.random(len(base)) < NO_TEXT)
+    text, text_mask = module.read_text(batch.text, batch.text_mask, drop)
+    logits = module.logits(text, text_mask, shown, batch.layout)
+    layer = int(rng.integers(1, module.config.token_layers))
+    residual = module.residual_logits(text, text_mask, batch.tokens, layer, batch.layout)
+    plain, _ = module.read_text(batch.text, batch.text_mask)
+    alignment = module.alignment.loss(
+        module.alignment.embed_text(plain, batch.text_mask),
+        module.alignment.embed_motion(quantized, segment),
+        batch.same,
+    )
+    return {
+        "tokens": masked_cross_entropy(logits, base, restore),
+        "residual": masked_cross_entropy(residual, batch.tokens[..., layer], segment),
+        "alignment": alignment,
+        "accuracy": (logits.argmax(-1) == base)[masked].float().mean(),
+    }
+
+
+def choose_masked(
+    latents: Tensor, segment: Tensor, rng: np.random.Generator, key_frame_share: float
+) -> Tensor:
+    """(B, T) tokens to mask: a share of each segment by MaskGIT's cosine schedule, at least one token.
+
+    In `key_frame_share` of the examples these are the segment's key frames (Eq. 11 with r that share), so that the
+    state has to carry the key actions; in the rest a random choice, which is what generation meets between its
+    steps.
+    """
+    count = segment.sum(-1)
+    share = np.cos(0.5 * np.pi * rng.random(len(segment)))
+    wanted = (count * torch.from_numpy(share)).ceil().long().clamp(min=1)
+    density = gamma(latents, segment)
+    chance = torch.from_numpy(rng.random(segment.shape).astype(np.float32)).masked_fill(~segment, -torch.inf)
+    by_key = torch.from_numpy(rng.random(len(segment)) < key_frame_share)
+    return key_frames(torch.where(by_key[:, None], density, chance), wanted)
+
+
+def corrupt(
+    tokens: Tensor, masked: Tensor, valid: Tensor, mask_token: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """What the network sees (B, T), and what it must restore: masked tokens, and visible ones shown wrong."""
+    noise = torch.from_numpy(rng.integers(0, mask_token, tokens.shape))
+    wrong = torch.from_numpy(rng.random(tokens.shape) < CORRUPT) & valid & ~masked
+    shown = torch.where(wrong, noise, tokens)
+    shown = torch.where(masked, torch.full_like(shown, mask_token), shown)
+    return shown, masked | wrong

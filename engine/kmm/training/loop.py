@@ -1,0 +1,179 @@
+"""One resumable training loop for every stage.
+
+A stage brings a module, a loss on a random batch and a validation; the loop brings the optimizer, the schedule,
+the moving average of the weights, checkpoints, the log and its curve as a picture.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+
+class Stage(Protocol):
+    """What one training stage provides."""
+
+    name: str
+    module: nn.Module
+
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Loss of one random batch and figures for the log."""
+
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        """Figures on the validation split, the first of which is the one to look at."""
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long and how fast to train one stage."""
+
+    steps: int
+    learning_rate: float = 4e-4
+    warmup: int = 100
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    ema: float = 0.0  # decay of the averaged weights; 0 keeps the plain ones
+    validate_every: int = 500
+    seed: int = 0
+
+
+def learning_rate(config: LoopConfig, step: int) -> float:
+    """Linear warm-up, then half a cosine down to a twentieth."""
+    if step < config.warmup:
+        return config.learning_rate * (step + 1) / config.warmup
+    done = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
+    return config.learning_rate * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * done)))
+
+
+def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> nn.Module:
+    """Train until `config.steps`; returns the module to keep (the averaged one if there is one).
+
+    With `resume`, goes on from `folder/<stage>.ckpt` if it is there; same seed and same number of resumptions
+    give the same result. Writes <stage>.ckpt, <stage>.jsonl (log) and <stage>.png (curve) into `folder`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    checkpoint = folder / f"{stage.name}.ckpt"
+    log = folder / f"{stage.name}.jsonl"
+    torch.manual_seed(config.seed)
+    module = stage.module
+    trained = [p for p in module.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": config.weight_decay},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        ],
+        betas=(0.9, 0.98),
+    )
+    average = (
+        AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
+        if config.ema
+        else None
+    )
+    step = 0
+    if resume and checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        module.load_state_dict(state["module"])
+        _restore_buffers(module, state["buffers"])
+        optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(state["average"])
+        torch.set_rng_state(state["rng"])
+        step = state["step"]
+    elif log.exists():
+        log.unlink()
+
+    def keep() -> nn.Module:
+        return module if average is None else average.module
+
+    started, since = time.time(), step
+    sums: dict[str, float] = {}
+    while step < config.steps:
+        rate = learning_rate(config, step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        # the batch depends on the seed and the step alone, so a resumed run sees the batches it would have seen
+        rng = np.random.default_rng((config.seed, step))
+        module.train()
+        loss, figures = stage.loss(rng)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(trained, config.clip_norm)
+        optimizer.step()
+        if average is not None:
+            average.update_parameters(module)
+        step += 1
+        for key, value in {"loss": float(loss.detach()), **figures}.items():
+            sums[key] = sums.get(key, 0.0) + value
+        if step % config.validate_every == 0 or step == config.steps:
+            count = step - since
+            module.eval()
+            with torch.no_grad():
+                validation = stage.validate(keep().eval())
+            row = {
+                "step": step,
+                "seconds": round(time.time() - started, 1),
+                "rate": rate,
+                **{k: v / count for k, v in sums.items()},
+                **{f"val_{k}": v for k, v in validation.items()},
+            }
+            print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+            with log.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            _save(
+                checkpoint,
+                {
+                    "module": module.state_dict(),
+                    "buffers": dict(module.named_buffers()),
+                    "optimizer": optimizer.state_dict(),
+                    "average": None if average is None else average.state_dict(),
+                    "rng": torch.get_rng_state(),
+                    "step": step,
+                },
+            )
+            draw_curve(log, folder / f"{stage.name}.png")
+            since, sums = step, {}
+    return keep().eval()
+
+
+def _restore_buffers(module: nn.Module, saved: dict[str, Tensor]) -> None:
+    """Buffers that are not part of the weights (running sums of the codebooks) but of a resumable state."""
+    for name, buffer in module.named_buffers():
+        buffer.copy_(saved[name])
+
+
+def _save(path: Path, state: dict[str, Any]) -> None:
+    beside = path.with_suffix(".part")
+    torch.save(state, beside)
+    os.replace(beside, path)
+
+
+def draw_curve(log: Path, picture: Path) -> None:
+    """Plot training loss and every validation figure of a log; does nothing without matplotlib."""
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot as plt
+    except ImportError:
+        return
+    rows = [json.loads(line) for line in log.read_text().splitlines()]
+    keys = ["loss"] + [k for k in rows[-1] if k.startswith("val_")]
+    figure, axes = plt.subplots(1, len(keys), figsize=(3.2 * len(keys), 2.6), squeeze=False)
+    for axis, key in zip(axes[0], keys, strict=True):
+        axis.plot([r["step"] for r in rows if key in r], [r[key] for r in rows if key in r], lw=1.2)
+        axis.set_title(key.removeprefix("val_") + (" (validation)" if key != "loss" else ""), fontsize=8)
+        axis.set_xlabel("step", fontsize=7)
+        axis.tick_params(labelsize=7)
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(picture, dpi=110)
+    plt.close(figure)

@@ -1,0 +1,146 @@
+"""Training examples for the generator: a segment's text, its tokens, and the tokens around it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from kmm.data.wording import swap_left_right
+from kmm.model import features as ft
+from kmm.model.generator import GIVEN, PADDING, SEGMENT, Layout
+from kmm.model.text import TextEncoder, pad_left
+from kmm.model.tokenizer import FRAMES_PER_TOKEN, Tokenizer
+from kmm.training.store import Store
+
+#: Tokens of a segment in one example, and of what is given before and after it. Generation uses no longer windows.
+NEW, BEFORE, AFTER = 36, 12, 8
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B examples, motion padded on the right, text on the left."""
+
+    text: Tensor  # (B, N, text_dim)
+    text_mask: Tensor  # (B, N)
+    tokens: Tensor  # (B, T, 6)
+    layout: Layout
+    same: Tensor  # (B, B) pairs with one text
+
+
+class TokenBank:
+    """Tokens of every clip, plain and mirrored, from each of the four frames that a token may start at."""
+
+    @torch.no_grad()
+    def __init__(self, tokenizer: Tokenizer, store: Store) -> None:
+        tokenizer.eval()
+        self.clips: list[list[NDArray[np.int16]]] = []
+        for index in range(len(store.length)):
+            plain = store.clip(index)
+            variants = []
+            for motion in (plain, ft.mirror(plain)):
+                for phase in range(FRAMES_PER_TOKEN):
+                    usable = (len(motion) - phase) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
+                    part = torch.from_numpy(motion[phase : phase + usable])[None]
+                    tokens = tokenizer.encode(part)[0] if usable else torch.zeros(0, 6, dtype=torch.long)
+                    variants.append(tokens.numpy().astype(np.int16))
+            self.clips.append(variants)
+
+    def get(self, clip: int, mirrored: bool, phase: int) -> NDArray[np.int16]:
+        return self.clips[clip][FRAMES_PER_TOKEN * mirrored + phase]
+
+
+class TextBank:
+    """Encoder latents of every distinct text, computed once (the encoder is frozen)."""
+
+    def __init__(self, encoder: TextEncoder, texts: Sequence[str], batch: int = 64) -> None:
+        # sorted by length, so that a batch has little padding
+        distinct = sorted(set(texts), key=lambda t: (len(t), t))
+        self.latents: dict[str, Tensor] = {}
+        for at in range(0, len(distinct), batch):
+            part = distinct[at : at + batch]
+            hidden, mask = encoder(part)
+            for text, row, real in zip(part, hidden, mask, strict=True):
+                self.latents[text] = row[real].half()
+
+    def get(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        return pad_left([self.latents[t].float() for t in texts])
+
+
+class Segments:
+    """Draws batches of captioned segments, kinds of action by the square root of how much there is of each."""
+
+    def __init__(self, captions: Sequence[dict[str, Any]], tokens: TokenBank, encoder: TextEncoder) -> None:
+        self.captions = [c for c in captions if c["end"] - c["start"] >= 2 * FRAMES_PER_TOKEN]
+        self.tokens = tokens
+        self.mirrored = [[swap_left_right(t) for t in c["texts"]] for c in self.captions]
+        texts = [t for c in self.captions for t in c["texts"]] + [t for m in self.mirrored for t in m]
+        self.texts = TextBank(encoder, texts)
+        self.kinds: dict[str, list[int]] = defaultdict(list)
+        amount: Counter[str] = Counter()
+        for i, caption in enumerate(self.captions):
+            self.kinds[caption["kind"]].append(i)
+            amount[caption["kind"]] += caption["end"] - caption["start"]
+        self.names = sorted(amount)
+        weight = np.array([amount[k] ** 0.5 for k in self.names])
+        self.kind_weight = weight / weight.sum()
+        self.within = {}
+        for kind, members in self.kinds.items():
+            length = (
+                np.array([self.captions[i]["end"] - self.captions[i]["start"] for i in members], float) ** 0.5
+            )
+            self.within[kind] = length / length.sum()
+
+    def draw(self, rng: np.random.Generator, count: int) -> Batch:
+        """A random batch of `count` examples."""
+        rows, texts = [], []
+        for kind in rng.choice(len(self.names), count, p=self.kind_weight):
+            name = self.names[kind]
+            index = int(rng.choice(self.kinds[name], p=self.within[name]))
+            row, text = self._example(rng, index)
+            rows.append(row)
+            texts.append(text)
+        return collate(rows, texts, self.texts)
+
+    def _example(self, rng: np.random.Generator, index: int) -> tuple[tuple[NDArray[Any], ...], str]:
+        caption = self.captions[index]
+        mirrored, phase = bool(rng.random() < 0.5), int(rng.integers(FRAMES_PER_TOKEN))
+        tokens = self.tokens.get(caption["recording"], mirrored, phase)
+        start = min(max(0, round((caption["start"] - phase) / FRAMES_PER_TOKEN)), len(tokens) - 1)
+        end = min(max(start + 1, round((caption["end"] - phase) / FRAMES_PER_TOKEN)), len(tokens))
+        first, last = start, end
+        if end - start > NEW or rng.random() < 0.3:  # a window of the segment, as a stream generates it
+            length = int(rng.integers(min(8, end - start), min(NEW, end - start) + 1))
+            first = int(rng.integers(start, end - length + 1))
+            last = first + length
+        before = 0 if rng.random() < 0.25 else int(rng.integers(1, BEFORE + 1))
+        after = int(rng.integers(1, AFTER + 1)) if rng.random() < 0.15 else 0
+        low, high = max(0, first - before), min(len(tokens), last + after)
+        at = np.arange(low, high)
+        role = np.where((at >= first) & (at < last), SEGMENT, GIVEN)
+        texts = self.mirrored[index] if mirrored else caption["texts"]
+        return (tokens[low:high], role, at - start, end - 1 - at), texts[int(rng.integers(len(texts)))]
+
+
+def collate(rows: Sequence[tuple[NDArray[Any], ...]], texts: Sequence[str], bank: TextBank) -> Batch:
+    """Pad rows (tokens, role, since start, to end) to one length and add their texts."""
+    longest = max(len(r[0]) for r in rows)
+
+    def pad(column: int, fill: int) -> Tensor:
+        out = np.full((len(rows), longest, *rows[0][column].shape[1:]), fill, dtype=np.int64)
+        for i, row in enumerate(rows):
+            out[i, : len(row[column])] = row[column]
+        return torch.from_numpy(out)
+
+    text, mask = bank.get(texts)
+    ids = {t: i for i, t in enumerate(sorted(set(texts)))}
+    number = torch.tensor([ids[t] for t in texts])
+    return Batch(
+        text, mask, pad(0, 0), Layout(pad(1, PADDING), pad(2, 0), pad(3, 0)), number[:, None] == number[None]
+    )

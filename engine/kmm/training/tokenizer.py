@@ -1,0 +1,89 @@
+"""Stage 1: train the residual VQ-VAE on windows of features."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kmm.model import features as ft
+from kmm.model import kinematics as kin
+from kmm.model.tokenizer import Tokenizer
+from kmm.training.store import Store
+
+#: Weights of the losses. Positions and path are metres, so they come out small beside normalised features.
+POSITION, VELOCITY, PATH, COMMITMENT = 10.0, 40.0, 2.0, 0.02
+
+
+class TokenizerStage:
+    """Reconstruction in features, joint positions, velocities and path (see `loss`)."""
+
+    name = "tokenizer"
+
+    def __init__(
+        self, module: Tokenizer, train: Store, validation: Store, batch: int, frames: int = 64
+    ) -> None:
+        self.module: nn.Module = module
+        self.train, self.validation = train, validation
+        self.batch, self.frames = batch, frames
+
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        """Smooth L1 on normalised features, plus what people see: where joints are, how they move, the path."""
+        target = torch.from_numpy(self.train.windows(rng, self.batch, self.frames))
+        assert isinstance(self.module, Tokenizer)
+        output, commitment, _ = self.module(target, dropout=0.2)
+        feature = F.smooth_l1_loss((output - target) / self.module.std, torch.zeros_like(target))
+        with torch.no_grad():
+            joints = kin.positions(target)
+            moved = kin.velocities(target, joints)
+            # feet on the floor should stay there: their velocity errors count more
+            heavy = torch.ones_like(moved[..., :1])
+            heavy[..., [7, 10, 8, 11], 0] += 3 * target[:, 1:, ft.CONTACTS]
+        guess = kin.positions(output)
+        position = (guess - joints).abs().mean()
+        velocity = ((kin.velocities(output, guess) - moved).abs() * heavy).mean()
+        path = (kin.path(output) - kin.path(target)).abs().mean()
+        total = feature + POSITION * position + VELOCITY * velocity + PATH * path + COMMITMENT * commitment
+        return total, {
+            "feature": feature.item(),
+            "position_mm": 1000 * position.item(),
+            "velocity_mm": 1000 * velocity.item(),
+            "path": path.item(),
+            "commitment": commitment.item(),
+        }
+
+    def validate(self, module: nn.Module) -> dict[str, float]:
+        assert isinstance(module, Tokenizer)
+        return reconstruction(module, self.validation)
+
+
+@torch.no_grad()
+def reconstruction(tokenizer: Tokenizer, store: Store, limit: int = 20_000) -> dict[str, float]:
+    """Figures of whole clips through the tokenizer: mean joint error (mm, pelvis-aligned in place and heading),
+    mean rotation error (degrees, over 22 joints), and the share of codes in use, mean over the layers."""
+    frames = 0
+    distance = angle = 0.0
+    used = torch.zeros(tokenizer.config.layers, tokenizer.config.codes, dtype=torch.bool)
+    for index in np.random.default_rng(0).permutation(len(store.length)):
+        clip = store.clip(int(index))
+        usable = len(clip) // 4 * 4
+        if not usable:
+            continue
+        target = torch.from_numpy(clip[:usable])[None]
+        tokens = tokenizer.encode(target)
+        output = tokenizer.decode(tokens)
+        for layer in range(tokenizer.config.layers):
+            used[layer, tokens[..., layer].flatten()] = True
+        distance += float((kin.positions(output) - kin.positions(target)).norm(dim=-1).mean(-1).sum())
+        relative = kin.matrices(output).transpose(-1, -2) @ kin.matrices(target)
+        cosine = (relative.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2
+        angle += float(torch.rad2deg(torch.arccos(cosine.clamp(-1, 1))).mean(-1).sum())
+        frames += usable
+        if frames > limit:
+            break
+    return {
+        "joint_error_mm": 1000 * distance / frames,
+        "rotation_error_deg": angle / frames,
+        "codes_used": float(used.float().mean()),
+    }

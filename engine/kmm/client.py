@@ -5,8 +5,8 @@
         for event in client.events(request):
             ...  # Accepted, Progress, Frames, and at the end Done or Error
 
-A client is used from one thread. It has no thread of its own (ZeroMQ has), so it notices what happened when it
-is asked: in `events`, or in `poll`, which never waits.
+A client is used from one thread. It has no thread of its own (ZeroMQ has), so it notices what happened when
+it is asked: in `events`, or in `poll`, which never waits.
 """
 
 from __future__ import annotations
@@ -16,14 +16,17 @@ import json
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from kmm import __version__
+from kmm.clip import Clip, Segment
 from kmm.protocol import (
     DEAD_AFTER_SECONDS,
     HEARTBEAT_SECONDS,
@@ -33,6 +36,7 @@ from kmm.protocol import (
     Connection,
     Done,
     Error,
+    Frames,
     Generate,
     Goodbye,
     Hello,
@@ -142,6 +146,23 @@ class Client:
             if isinstance(event, (Done, Error)):
                 self._forget(request_id)
             yield event
+
+    def motion(
+        self,
+        segments: Iterable[PromptSegment],
+        seed: int | None = None,
+        guidance: float | None = None,
+        timeout: float = 300.0,
+    ) -> Clip:
+        """The whole motion at once; arguments as for `generate` and `events`. Raises ClientError if it fails."""
+        segments = tuple(segments)
+        chunks = []
+        for event in self.events(self.generate(segments, seed, guidance), timeout):
+            if isinstance(event, Error):
+                raise ClientError(f"{event.message} {event.action}")
+            if isinstance(event, Frames):
+                chunks.append(event)
+        return assemble(chunks, segments, self.welcome.fps)
 
     def poll(self) -> list[Reply]:
         """The new events of all requests, without waiting. Raises EngineGone once nothing is left to give."""
@@ -283,6 +304,21 @@ class Client:
 
     def _lose(self, reason: str) -> None:
         self._gone = self._gone or EngineGone(f"{reason} {_RESTART}")
+
+
+def assemble(chunks: Sequence[Frames], segments: Sequence[PromptSegment], fps: float) -> Clip:
+    """The clip of all frames of a finished request."""
+    ends = list(accumulate(segment.duration_frames for segment in segments))
+    return Clip(
+        translation=np.concatenate([chunk.translation for chunk in chunks]),
+        rotations=np.concatenate([chunk.rotations for chunk in chunks]),
+        contacts=np.concatenate([chunk.contacts for chunk in chunks]),
+        fps=fps,
+        segments=tuple(
+            Segment(segment.prompt, end - segment.duration_frames, end)
+            for segment, end in zip(segments, ends, strict=True)
+        ),
+    )
 
 
 def read_connection_file(path: str | os.PathLike[str]) -> Connection:

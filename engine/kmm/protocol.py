@@ -49,6 +49,7 @@ ERROR_CODES: Mapping[str, str] = {
     "duplicate_request": "Use a new request id for every request.",
     "unknown_request": "Nothing: the request is not waiting or running any more.",
     "busy": "Wait until one of your requests is done.",
+    "slow_client": "Read the messages as they come, and send the request again.",
     "cancelled": "Nothing: the frames already sent stay valid.",
     "shutting_down": "Start the engine again.",
     "engine_failure": "Try again; if it comes back, report it with the engine's log.",
@@ -226,13 +227,11 @@ class Accepted(Reply):
 
 @dataclass(frozen=True, kw_only=True)
 class Progress(Reply):
-    """How far the running request is: in frames already final, and in network evaluations."""
+    """How far the running request is, after every network evaluation: `done` frames' worth of work of `total`."""
 
     type: ClassVar[str] = "progress"
-    frames_done: Count
-    frames_total: Count
-    steps_done: Count
-    steps_total: Count
+    done: Count
+    total: Count
     seconds_elapsed: Seconds
 
 

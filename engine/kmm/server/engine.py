@@ -1,0 +1,301 @@
+"""The thread that talks: takes requests, keeps the queue, sends what the worker makes. It never computes."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+import psutil
+import zmq
+
+from kmm import __version__
+from kmm.clip import FPS
+from kmm.protocol import (
+    MAX_PART_BYTES,
+    MAX_QUEUED_REQUESTS,
+    SLOW_CLIENT_SECONDS,
+    Accepted,
+    Cancel,
+    Done,
+    Error,
+    Generate,
+    Goodbye,
+    Hello,
+    Limits,
+    Ping,
+    Pong,
+    ProtocolError,
+    Reply,
+    Request,
+    Shutdown,
+    Status,
+    StatusReply,
+    Welcome,
+    decode_request,
+    encode,
+)
+from kmm.server import connection
+from kmm.server.worker import Job, Pipeline, Worker, error
+from kmm.skeleton import JOINT_NAMES
+
+_QUEUED_MESSAGES = 16  # of one client, in ZeroMQ; then the worker has to wait
+_QUEUED_JOBS = 64  # of all clients
+_BATCH = 64  # messages taken in before the worker's events get their turn
+_TICK_MS = 1000  # between two looks at the clock and the parent process
+_RETRY_MS = 20  # between two tries to send to a client that does not read
+
+
+class Engine:
+    """A ROUTER socket in front of a pipeline. It can be connected to once it is made; `run` answers."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        connection_file: Path | None = None,
+        idle_timeout: float | None = None,
+        parent_pid: int | None = None,
+    ) -> None:
+        """Opens the socket and writes the connection file (None: in the user's runtime directory).
+
+        The engine ends after `idle_timeout` seconds in which no client wanted anything but a pong, and when
+        the process `parent_pid` ends. Raises OSError if the file cannot be written, ValueError for a pid that
+        is not there.
+        """
+        try:
+            self._parent = None if parent_pid is None else psutil.Process(parent_pid)
+        except (psutil.Error, OverflowError) as problem:
+            raise ValueError(f"there is no process {parent_pid} to watch") from problem
+        self._pipeline = pipeline
+        self._idle_timeout = idle_timeout
+        self._running: Job | None = None
+        self._waiting: deque[Job] = deque()
+        self._unsent: deque[tuple[bytes, Reply]] = deque(
+            maxlen=256
+        )  # small replies to clients that do not read
+        self._stalled: float | None = None  # since when the running job's client has read nothing
+        self._started = self._used = time.monotonic()
+        self._stop = False
+        self._process = psutil.Process()
+
+        self._context = zmq.Context()
+        self._door = connection.Door(self._context, _QUEUED_MESSAGES, MAX_PART_BYTES)
+        self._bell, self._button = socket.socketpair()  # the worker and signals end the wait for messages
+        self._bell.setblocking(False)
+        self._button.setblocking(False)
+        self._worker = Worker(pipeline, self._ring)
+        self.connection_file = connection_file or connection.default_path()
+        try:
+            connection.write(self.connection_file, self._door.connection)
+        except OSError:
+            self._close()
+            raise
+
+    def run(self) -> None:
+        """Answers until shutdown, a signal, the idle time-out or the parent's end; then cleans up."""
+        for name in ("SIGTERM", "SIGINT", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self._on_signal)
+        signal.set_wakeup_fd(self._button.fileno(), warn_on_full_buffer=False)
+        poller = zmq.Poller()
+        for source in (self._door.socket, self._door.authenticator, self._bell):
+            poller.register(source, zmq.POLLIN)
+        try:
+            while not self._stop:
+                waiting = self._stalled is not None or bool(self._unsent)
+                ready = dict(poller.poll(_RETRY_MS if waiting else _TICK_MS))
+                with contextlib.suppress(BlockingIOError):
+                    self._bell.recv(4096)
+                if self._door.authenticator in ready:
+                    self._door.admit()
+                if self._door.socket in ready:
+                    self._receive()
+                self._send_unsent()
+                self._forward()
+                self._watch()
+        finally:
+            signal.set_wakeup_fd(-1)
+            self._close()
+
+    # What clients want
+
+    def _receive(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                client, *parts = self._door.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                self._handle(client, decode_request(parts))
+            except ProtocolError as problem:
+                self._send(client, error(problem.code, f"{problem.message}.", problem.request_id))
+
+    def _handle(self, client: bytes, request: Request) -> None:
+        if not isinstance(request, Ping):  # a client that only pings does not use the engine
+            self._used = time.monotonic()
+        match request:
+            case Hello():
+                print(f"{request.client} is here", file=sys.stderr)
+                self._send(client, self._welcome(request))
+            case Generate():
+                self._enqueue(Job(client, request))
+            case Cancel():
+                self._cancel(client, request)
+            case Status():
+                self._send(client, self._status(request))
+            case Ping():
+                self._send(client, Pong(request_id=request.request_id))
+            case Shutdown():
+                self._send(client, Goodbye(request_id=request.request_id))
+                self._stop = True
+
+    def _welcome(self, request: Hello) -> Welcome:
+        versions = {"kmm": __version__, "python": platform.python_version()}
+        if torch := sys.modules.get("torch"):
+            versions["torch"] = str(torch.__version__)
+        return Welcome(
+            weights=self._pipeline.name,
+            licence=self._pipeline.licence,
+            sha256=self._pipeline.sha256,
+            device=str(self._pipeline.device),
+            fps=FPS,
+            joint_names=JOINT_NAMES,
+            limits=Limits(),
+            versions=versions,
+            request_id=request.request_id,
+        )
+
+    def _status(self, request: Status) -> StatusReply:
+        job = self._running
+        return StatusReply(
+            busy=job is not None,
+            queue_length=len(self._waiting),
+            frames_done=job.frames_done if job else 0,
+            frames_total=job.request.frames_total if job else 0,
+            uptime_seconds=time.monotonic() - self._started,
+            memory_bytes=self._process.memory_info().rss,
+            request_id=request.request_id,
+        )
+
+    # The queue
+
+    def _jobs(self, client: bytes) -> list[Job]:
+        running = [self._running] if self._running else []
+        return [job for job in (*running, *self._waiting) if job.client == client]
+
+    def _enqueue(self, job: Job) -> None:
+        own = self._jobs(job.client)
+        if any(other.id == job.id for other in own):
+            raise ProtocolError("duplicate_request", f"request {job.id} is in the queue already", job.id)
+        if len(own) >= MAX_QUEUED_REQUESTS or len(self._waiting) >= _QUEUED_JOBS:
+            raise ProtocolError("busy", f"{len(own)} of your requests are in the queue already", job.id)
+        self._waiting.append(job)
+        if self._running is None:
+            self._start_next()
+        else:
+            self._tell_position(job, len(self._waiting))
+
+    def _start_next(self) -> None:
+        self._running = self._waiting.popleft() if self._waiting else None
+        if self._running:
+            self._worker.start(self._running)
+            for position, job in enumerate((self._running, *self._waiting)):
+                self._tell_position(job, position)
+
+    def _tell_position(self, job: Job, position: int) -> None:
+        total = job.request.frames_total
+        self._send(job.client, Accepted(queue_position=position, frames_total=total, request_id=job.id))
+
+    def _cancel(self, client: bytes, request: Cancel) -> None:
+        job = next((job for job in self._jobs(client) if job.id == request.request_id), None)
+        if job is None:
+            raise ProtocolError("unknown_request", "no such request is in the queue", request.request_id)
+        if job is self._running:
+            job.cancel()  # its last event says so
+            return
+        self._waiting.remove(job)
+        self._send(client, error("cancelled", "The request was cancelled.", job.id))
+        for position, other in enumerate(self._waiting, start=1):
+            self._tell_position(other, position)
+
+    # What goes out
+
+    def _forward(self) -> None:
+        """Sends the running job's events as far as its client takes them."""
+        while (job := self._running) and (event := job.first()):
+            last = isinstance(event, (Done, Error))
+            if last:
+                self._send(job.client, event)
+            elif not self._send_in_turn(job, event):
+                return
+            self._stalled = None
+            job.sent(event)
+            if last:
+                self._start_next()
+
+    def _send_in_turn(self, job: Job, event: Reply) -> bool:
+        """False if the client has to read first: the worker waits, and in the end the client is dropped."""
+        try:
+            self._door.socket.send_multipart([job.client, *encode(event)], zmq.NOBLOCK)
+        except zmq.Again:
+            self._stalled = self._stalled or time.monotonic()
+            if time.monotonic() - self._stalled > SLOW_CLIENT_SECONDS:
+                job.cancel("slow_client", f"Nothing was read for {SLOW_CLIENT_SECONDS:g} seconds.")
+            return False
+        except zmq.ZMQError:  # the client has gone
+            job.cancel()
+        return True
+
+    def _send(self, client: bytes, reply: Reply) -> None:
+        """Sends a small reply: at once, later if the client does not read, not at all if it has gone."""
+        try:
+            self._door.socket.send_multipart([client, *encode(reply)], zmq.NOBLOCK)
+        except zmq.Again:
+            self._unsent.append((client, reply))
+        except zmq.ZMQError:
+            pass
+
+    def _send_unsent(self) -> None:
+        for _ in range(len(self._unsent)):
+            self._send(*self._unsent.popleft())
+
+    # When to end
+
+    def _ring(self) -> None:
+        with contextlib.suppress(OSError):  # full: it rings already; closed: nobody listens any more
+            self._button.send(b"\0")
+
+    def _on_signal(self, *_: object) -> None:
+        self._stop = True
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        if self._running:
+            self._used = now
+        elif self._idle_timeout is not None and now - self._used > self._idle_timeout:
+            self._stop = True
+        if self._parent and not _alive(self._parent):
+            self._stop = True
+
+    def _close(self) -> None:
+        jobs = [self._running] if self._running else []
+        for job in (*jobs, *self._waiting):
+            job.cancel()
+            self._send(job.client, error("shutting_down", "The engine was told to end.", job.id))
+        self._worker.close(timeout=5.0)
+        self._context.destroy(linger=200)
+        self._bell.close()
+        self._button.close()
+        connection.remove(self.connection_file)
+
+
+def _alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False

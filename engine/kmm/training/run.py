@@ -1,4 +1,4 @@
-"""`kmm train`: data, recipe and stages put together."""
+"""`kmm train`: data, recipe and stages put together; from motion to a weights folder in one call."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ from typing import Any
 
 import torch
 
+from kmm.data.examples import build_captions
 from kmm.data.records import Recording, commercial_only, in_split, read_shared
+from kmm.model import weights as wt
+from kmm.model.generator import Generator, GeneratorConfig
+from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import Tokenizer
+from kmm.training.generator import GeneratorStage
 from kmm.training.loop import LoopConfig, run
+from kmm.training.segments import Segments, TokenBank
 from kmm.training.store import Store
 from kmm.training.tokenizer import TokenizerStage
 
 RECIPES = Path(__file__).parent / "recipes"
+WORDINGS = 8  #: texts a caption is said in
 
 
 def load_recipe(name: str) -> dict[str, Any]:
@@ -23,7 +30,10 @@ def load_recipe(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
         raise ValueError(f"There is no recipe {name!r}; give a .toml file or one of: {known}.")
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"The recipe {path} is not valid TOML: {error}.") from error
 
 
 def loop_config(section: dict[str, Any]) -> LoopConfig:
@@ -32,26 +42,57 @@ def loop_config(section: dict[str, Any]) -> LoopConfig:
 
 
 def recordings(recipe: dict[str, Any], data: Path) -> list[Recording]:
-    """The recordings a recipe may use."""
+    """The recordings a recipe may use; says which were left out and why."""
     found = read_shared(data)
     for problem in found.problems:
         print(f"left out: {problem}", flush=True)
     return commercial_only(found) if recipe.get("commercial_only") else list(found)
 
 
-def train_tokenizer(recipe: dict[str, Any], items: list[Recording], folder: Path) -> Tokenizer:
-    """Stage 1; resumes from `folder`, starts from the recipe's `init` checkpoint if there is one."""
-    section = recipe["tokenizer"]
-    train, validation = (Store.build(in_split(items, split)) for split in ("train", "val"))
-    module = Tokenizer()
-    mean, std = train.normalization()
-    module.mean.copy_(torch.from_numpy(mean))
-    module.std.copy_(torch.from_numpy(std))
+def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
+    """Both stages, each resumed from `runs` where it is already there, then the weights folder `out`."""
+    items = recordings(recipe, data)
+    stores = {split: Store.build(in_split(items, split)) for split in ("train", "val")}
+    tokenizer = train_tokenizer(recipe["tokenizer"], stores, runs)
+    generator = train_generator(recipe["generator"], items, stores, tokenizer, runs)
+    wt.save(out, tokenizer, generator, recipe["licence"], wt.Sampling(**recipe.get("sampling", {})))
+
+
+def train_tokenizer(section: dict[str, Any], stores: dict[str, Store], runs: Path) -> Tokenizer:
+    """Stage 1. `section["init"]`: a weights folder to start from, normalisation included."""
     if "init" in section:
-        module.load_state_dict(torch.load(section["init"], weights_only=True)["module"])
-    stage = TokenizerStage(module, train, validation, section["batch"])
-    trained = run(stage, loop_config(section), folder)
+        module = wt.load(section["init"], torch.device("cpu")).tokenizer.requires_grad_(True)
+    else:
+        module = Tokenizer()
+        mean, std = stores["train"].normalization()
+        module.mean.copy_(torch.from_numpy(mean))
+        module.std.copy_(torch.from_numpy(std))
+    stage = TokenizerStage(module, stores["train"], stores["val"], section["batch"])
+    trained = run(stage, loop_config(section), runs)
     assert isinstance(trained, Tokenizer)
+    return trained
+
+
+def train_generator(
+    section: dict[str, Any], items: list[Recording], stores: dict[str, Store], tokenizer: Tokenizer, runs: Path
+) -> Generator:
+    """Stage 2, on a trained tokenizer. `section["init"]`: a weights folder to start from."""
+    encoder = TextEncoder()
+    segments = {
+        split: Segments(
+            build_captions(in_split(items, split), WORDINGS), TokenBank(tokenizer, store), encoder
+        )
+        for split, store in stores.items()
+    }
+    if "init" in section:
+        module = wt.load(section["init"], torch.device("cpu")).generator.requires_grad_(True)
+    else:
+        torch.manual_seed(section.get("seed", 0))
+        module = Generator(GeneratorConfig(text_dim=encoder.dim))
+    module.codebooks.copy_(tokenizer.quantizer.codebooks)
+    stage = GeneratorStage(module, segments["train"], segments["val"], section["batch"])
+    trained = run(stage, loop_config(section), runs)
+    assert isinstance(trained, Generator)
     return trained
 
 
@@ -59,5 +100,4 @@ if __name__ == "__main__":
     import sys
 
     torch.set_num_threads(2)
-    recipe = load_recipe(sys.argv[1])
-    train_tokenizer(recipe, recordings(recipe, Path(sys.argv[2])), Path(sys.argv[3]))
+    train(load_recipe(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kmm.data.examples import Example
 from kmm.data.wording import swap_left_right
 from kmm.model import features as ft
 from kmm.model.generator import GIVEN, PADDING, SEGMENT, Layout
@@ -76,7 +77,7 @@ class TextBank:
 class Segments:
     """Draws batches of captioned segments, kinds of action by the square root of how much there is of each."""
 
-    def __init__(self, captions: Sequence[dict[str, Any]], tokens: TokenBank, encoder: TextEncoder) -> None:
+    def __init__(self, captions: Sequence[Example], tokens: TokenBank, encoder: TextEncoder) -> None:
         self.captions = [c for c in captions if c["end"] - c["start"] >= 2 * FRAMES_PER_TOKEN]
         self.tokens = tokens
         self.mirrored = [[swap_left_right(t) for t in c["texts"]] for c in self.captions]
@@ -88,7 +89,8 @@ class Segments:
             self.kinds[caption["kind"]].append(i)
             amount[caption["kind"]] += caption["end"] - caption["start"]
         self.names = sorted(amount)
-        weight = np.array([amount[k] ** 0.5 for k in self.names])
+        # a set's own label is often one vague word for a long clip: half the weight of what the motion shows
+        weight = np.array([amount[k] ** 0.5 * (0.5 if k.startswith("own") else 1.0) for k in self.names])
         self.kind_weight = weight / weight.sum()
         self.within = {}
         for kind, members in self.kinds.items():

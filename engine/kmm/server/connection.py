@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,9 +18,12 @@ from kmm.protocol import PROTOCOL_VERSION, Connection
 
 
 def default_path() -> Path:
-    """A file of this process in the user's runtime directory, which is made if need be."""
-    folder = user_runtime_path("kmm")
+    """A file of this process in the user's runtime directory, which is made if need be. Raises OSError."""
+    with warnings.catch_warnings(action="ignore"):  # that a folder in /tmp has to do is checked below
+        folder = user_runtime_path("kmm")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "getuid") and {folder.stat().st_uid, folder.parent.stat().st_uid} - {os.getuid(), 0}:
+        raise PermissionError(f"{folder} belongs to somebody else; give a --connection-file of your own.")
     return folder / f"engine-{os.getpid()}.json"
 
 

@@ -15,7 +15,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from kmm.protocol import (
     ERROR_CODES,
@@ -39,9 +39,7 @@ class Pipeline(Protocol):
     sha256: str
     device: Any
 
-    def generate(
-        self, segments: Any, seed: int = 0, guidance: float | None = None
-    ) -> Generator[Any, None, None]:
+    def generate(self, segments: Any, seed: int = 0, guidance: float | None = None) -> Iterator[Any]:
         """Yields Progress(done, total) and Frames(start, translation, rotations, contacts)."""
 
 
@@ -134,9 +132,10 @@ class Worker:
         request, start = job.request, time.monotonic()
         seed = secrets.randbelow(2**31) if request.seed is None else request.seed
         try:
-            events = self._pipeline.generate(request.segments, seed, request.guidance)
+            generated = self._pipeline.generate(request.segments, seed, request.guidance)
         except ValueError as problem:  # the model cannot do what is asked, and says so before it starts
             return error("invalid", str(problem), job.id)
+        events = cast("Generator[Any, None, None]", generated)
         with closing(events):  # cancelling is leaving the generator between two of its events
             for event in events:
                 for message in self._messages(job, event, time.monotonic() - start):

@@ -1,0 +1,165 @@
+"""The command line. Every command imports what it needs itself, so that `kmm --help` does not wait for torch."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+try:
+    import typer
+except ImportError:
+    sys.exit("The kmm command needs the engine's packages; install them with: pip install 'kmm[engine]'")
+
+from kmm import __version__
+
+app = typer.Typer(
+    help="Text to motion for Blender.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Weights = Annotated[str, typer.Option(help="Weights that come with kmm, by name, or a folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for scripts.")]
+
+
+def main() -> None:
+    """The `kmm` command."""
+    app()
+
+
+def fail(sentence: str) -> NoReturn:
+    """Ends the command with one sentence and exit code 1."""
+    print(" ".join(sentence.split()), file=sys.stderr)
+    raise typer.Exit(1)
+
+
+@contextlib.contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turns what can go wrong by a wrong word, file, device or installation into one sentence."""
+    from kmm.client import ClientError
+
+    try:
+        yield
+    except ImportError as error:
+        fail(f"{error.name or error} is not installed; `kmm doctor` tells what is missing.")
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}." if error.filename and error.strerror else str(error))
+    except (ValueError, ClientError) as error:
+        fail(str(error))
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        print(f"kmm {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    device: Device = "auto",
+    weights: Weights = "kmm-open",
+    connection_file: Annotated[
+        Path | None,
+        typer.Option(help="Where to write address and keys; by default a new file of the user's."),
+    ] = None,
+    idle_timeout: Annotated[
+        float | None, typer.Option(min=1, help="End after so many seconds without work; by default never.")
+    ] = None,
+    parent_pid: Annotated[int | None, typer.Option(help="End when this process ends.")] = None,
+) -> None:
+    """Run the engine until it is told to end. Prints one line of JSON when it is ready."""
+    start = time.monotonic()
+    with one_sentence():
+        from kmm.model.pipeline import Pipeline
+        from kmm.server.engine import Engine
+
+        pipeline = Pipeline.load(weights=weights, device=device)
+        engine = Engine(pipeline, connection_file, idle_timeout, parent_pid)
+    ready = {
+        "event": "ready",
+        "connection_file": str(engine.connection_file.resolve()),
+        "weights": pipeline.name,
+        "device": pipeline.device,
+        "seconds": round(time.monotonic() - start, 3),
+    }
+    print(json.dumps(ready), flush=True)
+    engine.run()
+
+
+@app.command()
+def generate(
+    prompts: Annotated[list[str], typer.Argument(help='What to do @ seconds: "a person walks forward@3".')],
+    out: Annotated[Path, typer.Option(help="File to write; its suffix names the format: .npz or .bvh.")],
+    seed: Annotated[int | None, typer.Option(help="Same seed, same motion; by default a new one.")] = None,
+    guidance: Annotated[
+        float | None, typer.Option(help="How closely to follow the text; by default as the weights say.")
+    ] = None,
+    weights: Weights = "kmm-open",
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Make one motion from one or more prompts and write it to a file."""
+    with one_sentence():
+        from kmm import formats
+        from kmm.prompts import parse_prompts
+        from kmm.protocol import Generate
+
+        seed = secrets.randbelow(2**31) if seed is None else seed
+        request = Generate(segments=parse_prompts(prompts), seed=seed, guidance=guidance)
+        if not out.parent.is_dir():
+            fail(f"There is no folder {out.parent} to write {out.name} into.")
+        from kmm.model.pipeline import Pipeline, collect
+
+        pipeline = Pipeline.load(weights=weights, device=device)
+        start = time.monotonic()
+        events = pipeline.generate(request.segments, seed, request.guidance)
+        clip = collect(_shown(events, request.frames_total), request.segments)
+        seconds = time.monotonic() - start
+        formats.save(clip, out)
+    if as_json:
+        result = {"file": str(out), "frames": len(clip), "fps": clip.fps, "seed": seed}
+        print(json.dumps(result | {"weights": pipeline.name, "device": pipeline.device, "seconds": seconds}))
+    else:
+        print(f"{out}: {len(clip)} frames ({clip.seconds:.1f} s), made in {seconds:.1f} s with seed {seed}")
+
+
+def _shown(events: Iterator, total: int) -> Iterator:
+    """The events as they come, with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("frames", total=total)
+        for event in events:
+            if hasattr(event, "done"):
+                bar.update(task, completed=event.done)
+            yield event
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, what is missing and what to do about it; exit code 1 if something needed is missing."""
+    from kmm import doctor
+
+    checks = doctor.examine()
+    if as_json:
+        print(json.dumps([check.as_dict() for check in checks]))
+    else:
+        doctor.show(checks)
+    if any(check.state == "missing" for check in checks):
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -141,7 +141,7 @@ def forward_kinematics(
 
 
 def heading(root: ArrayLike) -> Array:
-    """Yaw (...) in (-pi, pi] of pelvis world rotations (..., 4): the turn about world Z away from facing -Y.
+    """Yaw (...) in [-pi, pi) of pelvis world rotations (..., 4): the turn about world Z away from facing -Y.
 
     Positive is counter-clockwise seen from above, which is the body's own left. It is the twist about Z, so
     it stays defined when the body leans or bows, up to upside down.

@@ -16,9 +16,14 @@ IDENTITY: Array = np.array([1.0, 0.0, 0.0, 0.0])
 IDENTITY.setflags(write=False)
 
 
+def _floats(values: ArrayLike) -> Array:
+    values = np.asarray(values)
+    return values.astype(np.result_type(values, np.float32), copy=False)
+
+
 def normalize(q: ArrayLike) -> Array:
     """(..., 4) scaled to unit length; a zero quaternion becomes the identity."""
-    q = np.asarray(q, dtype=np.result_type(q, np.float32))
+    q = _floats(q)
     n = np.linalg.norm(q, axis=-1, keepdims=True)
     return np.where(n > 1e-12, q / np.maximum(n, 1e-12), IDENTITY.astype(q.dtype))
 
@@ -42,7 +47,7 @@ def multiply(p: ArrayLike, q: ArrayLike) -> Array:
 def inv(q: ArrayLike) -> Array:
     """Inverse of unit quaternions (the conjugate)."""
     q = np.asarray(q)
-    return q * np.array([1, -1, -1, -1], dtype=q.dtype)
+    return np.asarray(q * np.array([1, -1, -1, -1], dtype=q.dtype))
 
 
 def apply(q: ArrayLike, v: ArrayLike) -> Array:
@@ -55,7 +60,7 @@ def apply(q: ArrayLike, v: ArrayLike) -> Array:
 
 def from_rotvec(r: ArrayLike) -> Array:
     """Rotation vectors (..., 3), radians, to quaternions with w >= 0 for angles up to pi."""
-    r = np.asarray(r, dtype=np.result_type(r, np.float32))
+    r = _floats(r)
     angle = np.linalg.norm(r, axis=-1, keepdims=True)
     # sin(a/2)/a by its series near zero, where the quotient loses all digits
     scale = np.where(angle < 1e-4, 0.5 - angle**2 / 48.0, np.sin(angle / 2) / np.maximum(angle, 1e-12))
@@ -127,7 +132,7 @@ def from_6d(d: ArrayLike) -> Array:
 
 def from_euler(seq: str, angles: ArrayLike) -> Array:
     """Euler angles (..., 3) in radians to quaternions; `seq` as in scipy: "XYZ" intrinsic, "xyz" extrinsic."""
-    angles = np.asarray(angles, dtype=np.result_type(angles, np.float32))
+    angles = _floats(angles)
     q = np.broadcast_to(IDENTITY.astype(angles.dtype), (*angles.shape[:-1], 4))
     for i, axis in enumerate(seq):
         half = angles[..., i] / 2
@@ -148,21 +153,23 @@ def as_euler(seq: str, q: ArrayLike) -> Array:
     i, j, k = ("XYZ".index(c) for c in seq)
     sign = 1.0 if (i, j, k) in ((0, 1, 2), (1, 2, 0), (2, 0, 1)) else -1.0
     m = as_matrix(q)
-    middle = np.arcsin(np.clip(sign * m[..., i, k], -1, 1))
-    locked = np.abs(m[..., i, k]) > 1 - 1e-7
+    cos_middle = np.hypot(m[..., j, k], m[..., k, k])
+    middle = np.arctan2(sign * m[..., i, k], cos_middle)
     first = np.where(
-        locked,
+        cos_middle < 1e-7,
         np.arctan2(sign * m[..., k, j], m[..., j, j]),
         np.arctan2(-sign * m[..., j, k], m[..., k, k]),
     )
-    third = np.where(locked, 0.0, np.arctan2(-sign * m[..., i, j], m[..., i, i]))
+    # the third from what is left once the first is undone: exact however near the lock is
+    c, s = np.cos(first), sign * np.sin(first)
+    third = np.arctan2(sign * (c * m[..., j, i] + s * m[..., k, i]), c * m[..., j, j] + s * m[..., k, j])
     return np.stack([first, middle, third], axis=-1)
 
 
 def magnitude(q: ArrayLike) -> Array:
     """Angle of each rotation, radians in [0, pi]."""
     q = np.asarray(q)
-    return 2.0 * np.arctan2(np.linalg.norm(q[..., 1:], axis=-1), np.abs(q[..., 0]))
+    return np.asarray(2.0 * np.arctan2(np.linalg.norm(q[..., 1:], axis=-1), np.abs(q[..., 0])))
 
 
 def slerp(a: ArrayLike, b: ArrayLike, t: ArrayLike) -> Array:
@@ -173,14 +180,14 @@ def slerp(a: ArrayLike, b: ArrayLike, t: ArrayLike) -> Array:
 
 def shortest_arc(u: ArrayLike, v: ArrayLike) -> Array:
     """The smallest rotation that turns direction u (..., 3) into direction v; for opposite ones any half turn."""
-    u, v = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
-    u = u / np.linalg.norm(u, axis=-1, keepdims=True)
-    v = v / np.linalg.norm(v, axis=-1, keepdims=True)
-    dot = (u * v).sum(-1, keepdims=True)
-    # a direction surely not parallel to u, for the half turn
-    helper = np.where(np.abs(u[..., :1]) < 0.9, np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
-    half_turn = np.concatenate([np.zeros_like(dot), np.cross(u, helper)], axis=-1)
-    q = np.concatenate([1 + dot, np.cross(u, v)], axis=-1)
+    a, b = np.asarray(u, dtype=float), np.asarray(v, dtype=float)
+    a = a / np.linalg.norm(a, axis=-1, keepdims=True)
+    b = b / np.linalg.norm(b, axis=-1, keepdims=True)
+    dot = (a * b).sum(-1, keepdims=True)
+    # a direction surely not parallel to a, for the half turn
+    helper = np.where(np.abs(a[..., :1]) < 0.9, np.array([1.0, 0, 0]), np.array([0, 1.0, 0]))
+    half_turn = np.concatenate([np.zeros_like(dot), np.cross(a, helper)], axis=-1)
+    q = np.concatenate([1 + dot, np.cross(a, b)], axis=-1)
     return normalize(np.where(dot < -1 + 1e-9, half_turn, q))
 
 

@@ -1,0 +1,101 @@
+"""AMASS motion files (npz) <-> clips.
+
+Written: `poses` (T, 156) axis-angle in SMPL-H's layout with the hands at rest, `trans` (T, 3), `mocap_framerate`,
+`betas` (16,) zeros, `gender` "neutral"; and where the clip has them `contacts` (T, 4), `segment_prompts` (S,) and
+`segment_frames` (S, 2). Read: any of these, and real AMASS files: body only (66 or 72 columns), SMPL-H (156) and
+SMPL-X (165) with either spelling of the frame rate. Shape, hands and face are left out.
+
+`trans` is not where the pelvis is. SMPL turns the body about its pelvis joint, which rests below the model's
+origin, and then adds `trans`: the pelvis is at trans + J0 in the world, whatever the pose. J0 depends on the
+model and the shape; `PELVIS_AT_REST` has the mean shapes', so positions read from real files are true to a body
+of mean shape, and within about 2 cm for others. This is the only place that knows of it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmm import rotations as rot
+from kmm.clip import Clip, Segment
+from kmm.formats.files import replacing
+from kmm.skeleton import JOINT_NAMES
+
+BODY = 3 * len(JOINT_NAMES)
+SMPLH, SMPLX = 156, 165  #: columns of `poses`: 52 and 55 joints
+
+#: columns of `poses` -> J0, the pelvis joint of the mean shape at rest, metres, in the model's own axes.
+PELVIS_AT_REST: dict[int, tuple[float, float, float]] = {
+    SMPLH: (0.0, -0.23, 0.03),
+    SMPLX: (0.0, -0.35, 0.01),
+}
+
+
+def save(clip: Clip, path: str | os.PathLike[str]) -> None:
+    """Write a clip; `load` gives it back, rotations to rounding (their sign aside)."""
+    poses = np.zeros((len(clip), SMPLH))
+    poses[:, :BODY] = rot.as_rotvec(clip.rotations.astype(float)).reshape(len(clip), BODY)
+    arrays = {
+        "poses": poses,
+        "trans": clip.translation.astype(float) - PELVIS_AT_REST[SMPLH],
+        "mocap_framerate": np.array(float(clip.fps)),
+        "betas": np.zeros(16),
+        "gender": np.array("neutral"),
+    }
+    if clip.contacts is not None:
+        arrays["contacts"] = clip.contacts
+    if clip.segments:
+        arrays["segment_prompts"] = np.array([s.prompt for s in clip.segments])
+        arrays["segment_frames"] = np.array([(s.start, s.end) for s in clip.segments])
+    with replacing(path) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def load(path: str | os.PathLike[str]) -> Clip:
+    """Read a clip at the file's own frame rate. ValueError, naming the file, if it is not an AMASS motion."""
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return _clip(arrays)
+        except Exception as error:  # a damaged zip can fail in any layer below
+            raise ValueError(f"{Path(path).name} is not an AMASS motion file: {_reason(error)}") from error
+
+
+def _clip(arrays: np.lib.npyio.NpzFile) -> Clip:
+    poses, trans = _numbers(arrays, "poses"), _numbers(arrays, "trans")
+    if poses.ndim != 2 or poses.shape[1] < BODY or poses.shape[1] % 3:
+        raise ValueError(f"'poses' must be (frames, {BODY} or more), it is {poses.shape}")
+    if trans.shape != (len(poses), 3):
+        raise ValueError(f"'trans' must be ({len(poses)}, 3), it is {trans.shape}")
+    rate = next((k for k in ("mocap_framerate", "mocap_frame_rate") if k in arrays), None)
+    if rate is None:
+        raise ValueError("it has no 'mocap_framerate'")
+    segments: tuple[Segment, ...] = ()
+    if "segment_prompts" in arrays and "segment_frames" in arrays:
+        named = zip(arrays["segment_prompts"].tolist(), arrays["segment_frames"].tolist(), strict=True)
+        segments = tuple(Segment(str(prompt), int(start), int(end)) for prompt, (start, end) in named)
+    return Clip(
+        translation=trans + PELVIS_AT_REST.get(poses.shape[1], PELVIS_AT_REST[SMPLH]),
+        rotations=rot.from_rotvec(poses[:, :BODY].reshape(len(poses), len(JOINT_NAMES), 3)),
+        fps=_numbers(arrays, rate).item(),
+        contacts=_numbers(arrays, "contacts") if "contacts" in arrays else None,
+        segments=segments,
+    )
+
+
+def _numbers(arrays: np.lib.npyio.NpzFile, key: str) -> NDArray[np.float64]:
+    if key not in arrays:
+        raise ValueError(f"it has no {key!r}")
+    values = np.asarray(arrays[key], dtype=float)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{key!r} has values that are not finite numbers")
+    return values
+
+
+def _reason(error: Exception) -> str:
+    """Our own sentence, or one for whatever NumPy and zipfile say of damaged and foreign files."""
+    text = str(error)
+    return text if type(error) is ValueError and "pickle" not in text.lower() else "it cannot be read as npz"

@@ -1,0 +1,68 @@
+"""The character that a motion goes onto: the one at hand, or a new armature with a mannequin."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import armature, mannequin
+
+
+def target(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The armature to use: the selected active one (or whose mannequin is), else the scene's; None: make one."""
+    active = context.view_layer.objects.active
+    if active is not None and active.select_get():
+        for obj in (active, active.parent):
+            if armature.is_smpl(obj):
+                return obj
+    chosen = context.scene.kmm.character
+    if chosen is not None and chosen.name in context.scene.objects and armature.is_smpl(chosen):
+        return chosen
+    return None
+
+
+def create(context: bpy.types.Context) -> bpy.types.Object:
+    """A new SMPL armature with its mannequin at the 3D cursor. Mode, selection and active object stay."""
+    data = bpy.data.armatures.new("KMM")
+    data.display_type = "STICK"
+    obj = bpy.data.objects.new("KMM", data)
+    obj.location = context.scene.cursor.location
+    obj.show_in_front = True
+    collection = _link(context, obj)
+    _edit_bones(context, obj)
+    body = mannequin.create(obj)
+    collection.objects.link(body)
+    return obj
+
+
+def remove(obj: bpy.types.Object) -> None:
+    """Take back what `create` made."""
+    for child in obj.children:
+        mesh = child.data
+        bpy.data.objects.remove(child)
+        bpy.data.meshes.remove(mesh)
+    bpy.data.armatures.remove(obj.data)  # and the object that uses it
+
+
+def _link(context: bpy.types.Context, obj: bpy.types.Object) -> bpy.types.Collection:
+    """Put the object into the active collection, or the scene's own if that one is hidden or linked."""
+    collection = context.collection
+    if collection.library is None and collection.override_library is None:
+        collection.objects.link(obj)
+        if obj.name in context.view_layer.objects and obj.visible_get():
+            return collection
+        collection.objects.unlink(obj)
+    context.scene.collection.objects.link(obj)
+    return context.scene.collection
+
+
+def _edit_bones(context: bpy.types.Context, obj: bpy.types.Object) -> None:
+    """Bones can only be made in edit mode, which only the active object can enter."""
+    objects = context.view_layer.objects
+    active = objects.active
+    objects.active = obj
+    try:
+        bpy.ops.object.mode_set(mode="EDIT")
+        armature.add_bones(obj.data)
+        bpy.ops.object.mode_set(mode="OBJECT")
+    finally:
+        objects.active = active

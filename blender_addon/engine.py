@@ -1,0 +1,173 @@
+"""The engine process that belongs to this Blender: starting, watching and stopping it, without ever waiting."""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import os
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import bpy
+from kmm.client import Client, ClientError
+
+START_SECONDS = 120.0  #: an engine that is not ready by then is given up: a cold disk may need a minute
+STOP_SECONDS = 5.0  #: an engine that was asked to stop and has not by then is killed
+CONNECT_SECONDS = 1.0
+OLD_SECONDS = 7 * 24 * 3600.0  #: logs that are older are removed
+
+
+class State(enum.Enum):
+    """What the engine is doing; the value is the text for people."""
+
+    OFF = "off"
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "stopped unexpectedly"
+
+
+class Engine:
+    """At most one engine process. `poll` takes notice of what happened; nothing here waits."""
+
+    def __init__(self) -> None:
+        self.state = State.OFF
+        self.message = ""  #: why the engine failed, one line
+        self.client: Client | None = None
+        self.log: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection_file: Path | None = None
+        self._started = 0.0
+        self._stopping: list[tuple[subprocess.Popen[bytes], float]] = []
+        self._numbers = itertools.count()
+
+    def start(self, python: Path, weights: str) -> None:
+        """Start the process, if none runs. Raises OSError when the program cannot be started."""
+        if self.state in (State.STARTING, State.READY):
+            return
+        folder = user_folder()
+        _remove_old_files(folder)
+        self.log = folder / f"engine-{os.getpid()}.log"
+        # a fresh name each time, so that its being there means that this engine wrote it
+        self._connection_file = folder / f"connection-{os.getpid()}-{next(self._numbers)}.json"
+        self._connection_file.unlink(missing_ok=True)
+        command = [os.fspath(python), "-m", "kmm.cli", "serve"]
+        command += ["--parent-pid", str(os.getpid()), "--connection-file", os.fspath(self._connection_file)]
+        if weights:
+            command += ["--weights", weights]
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        self.state, self.message, self._started = State.STARTING, "", time.monotonic()
+
+    def poll(self) -> None:
+        """Take notice of a process that became ready, or ended."""
+        self._reap()
+        if self._process is None:
+            return
+        if self._process.poll() is not None:
+            starting = self.state is State.STARTING
+            self.fail(self._last_words() if starting else "The engine stopped unexpectedly")
+        elif self.state is State.STARTING:
+            self._try_connect()
+
+    def fail(self, message: str) -> None:
+        """The engine is of no more use: end what is left of it and keep the reason."""
+        self.stop()
+        self.state, self.message = State.FAILED, message
+
+    def stop(self) -> None:
+        """Ask the process to end; `poll` kills it if it does not."""
+        if self.client is not None:
+            self.client.close()
+            self.client = None
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.terminate()
+                self._stopping.append((self._process, time.monotonic()))
+            self._process = None
+        self.state, self.message = State.OFF, ""
+
+    @property
+    def description(self) -> str:
+        """What to show in the panel, one line."""
+        if self.client is not None:
+            return f"{self.state.value}, {self.client.welcome.weights} on {self.client.welcome.device}"
+        return self.state.value
+
+    @property
+    def busy(self) -> bool:
+        """Whether `poll` must be called often."""
+        return self.state is State.STARTING or bool(self._stopping)
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    def close(self) -> None:
+        """Stop and wait until the process is gone: for the end of Blender or of the add-on."""
+        self.stop()
+        for process, _ in self._stopping:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(STOP_SECONDS)
+        self._stopping.clear()
+
+    def _try_connect(self) -> None:
+        assert self._connection_file is not None
+        if self._connection_file.exists():
+            try:
+                self.client = Client.connect(self._connection_file, CONNECT_SECONDS, f"Blender {bpy.app.version_string}")
+            except ClientError as error:
+                self.fail(str(error))
+            else:
+                self.state = State.READY
+        elif time.monotonic() - self._started > START_SECONDS:
+            self.fail(f"The engine was not ready within {START_SECONDS:.0f} seconds. Its log is {self.log}.")
+
+    def _last_words(self) -> str:
+        """The last line of the log: programs say there what was wrong."""
+        lines = []
+        if self.log is not None:
+            with suppress(OSError):
+                lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        return f"The engine stopped: {lines[-1].strip()}" if lines else "The engine stopped without a word."
+
+    def _reap(self) -> None:
+        for process, since in self._stopping:
+            if process.poll() is None and time.monotonic() - since > STOP_SECONDS:
+                process.kill()
+        self._stopping = [(p, t) for p, t in self._stopping if p.poll() is None]
+
+
+def user_folder() -> Path:
+    """Where logs and connection files go: the extension's own folder among the user's files."""
+    try:
+        return Path(bpy.utils.extension_path_user(__package__, create=True))
+    except ValueError:  # not installed as an extension: run from the source tree
+        folder = Path(tempfile.gettempdir()) / f"kmm-blender-{os.getpid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder
+
+
+def _environment() -> dict[str, str]:
+    """This process' environment without what is meant for Blender's own Python."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+    return environment | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _remove_old_files(folder: Path) -> None:
+    for path in [*folder.glob("engine-*.log"), *folder.glob("connection-*.json")]:
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > OLD_SECONDS:
+                path.unlink()

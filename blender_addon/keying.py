@@ -1,0 +1,161 @@
+"""Writing poses that arrive in pieces as keys, at a cost for each piece that does not grow with the motion.
+
+All points of a curve are added once, since the length is known; what arrives is written into them in slices.
+(`keyframe_insert` searches and sorts each time: 200 frames of 24 bones take it half a minute.) Everything that
+was received is also kept in one array, so a curve can be filled again at any moment: after an undo, or to cut
+the file that is saved in the middle of a generation down to the keys that hold a pose.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from . import action_api
+
+LINEAR = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
+SLICE_COST = 20  #: writing one point by item costs about as much as so many by foreach_set
+
+
+class Channel(NamedTuple):
+    """What one F-curve animates, the group it is shown in, and its value at rest."""
+
+    data_path: str
+    index: int
+    group: str
+    rest: float
+
+
+class Removed(Exception):
+    """The action is gone: undone, or deleted by the user."""
+
+
+class Keyer:
+    """Keys `length` frames from `first_frame` on into an empty action made by `action_api.assign_new`."""
+
+    def __init__(
+        self, action: bpy.types.Action, channels: Sequence[Channel], first_frame: int, length: int
+    ) -> None:
+        # the id, not the object: a reference to Blender's data does not outlive an undo
+        self._action_uid = action.session_uid
+        self._channels = tuple(channels)
+        self._frames = np.arange(first_frame, first_frame + length, dtype=np.float32)
+        rest = np.array([c.rest for c in channels], dtype=np.float32)
+        self._values: NDArray[np.float32] = np.repeat(rest[:, None], length, axis=1)
+        self._filled = np.full(len(self._channels), -1)  # frames that each curve holds; -1: has no points
+        self.received = 0
+
+    @property
+    def length(self) -> int:
+        return len(self._frames)
+
+    @property
+    def written(self) -> int:
+        """Frames that every curve holds."""
+        return max(0, int(self._filled.min()))
+
+    def append(self, values: NDArray[np.floating]) -> None:
+        """Take the next (n, channels) values; what goes beyond the length is dropped. `write` writes them."""
+        values = values[: self.length - self.received]
+        self._values[:, self.received : self.received + len(values)] = values.T
+        self.received += len(values)
+
+    def write(self, budget: float = float("inf")) -> bool:
+        """Write what is not yet written, for at most about `budget` seconds; True when nothing is left.
+
+        Raises Removed.
+        """
+        deadline = time.perf_counter() + budget
+        curves = None
+        for i in np.flatnonzero(self._filled < self.received):
+            if curves is None:
+                curves = self._curves()
+            self._write_curve(curves[i], i)
+            if time.perf_counter() > deadline:
+                break
+        if curves is not None:
+            self._action().update_tag()
+        return self.written == self.received
+
+    def prepare(self, budget: float) -> None:
+        """Add the points of curves that have none yet, for at most about `budget` seconds. Raises Removed."""
+        deadline = time.perf_counter() + budget
+        curves = None
+        for i in np.flatnonzero(self._filled < 0):
+            if curves is None:
+                curves = self._curves()
+            self._fill(curves[i], i, self.length)
+            if time.perf_counter() > deadline:
+                break
+
+    def trim(self) -> None:
+        """Leave only keys that hold a pose. `write` adds the other points again. Raises Removed."""
+        for i, curve in enumerate(self._curves()):
+            self._fill(curve, i, self.received)
+        self._filled[:] = -1
+
+    def invalidate(self) -> None:
+        """Undo or redo may have changed any curve: fill them all again at the next `write`."""
+        self._filled[:] = -1
+
+    def _action(self) -> bpy.types.Action:
+        action = action_api.find_action(self._action_uid)
+        if action is None:
+            raise Removed
+        return action
+
+    def _curves(self) -> list[bpy.types.FCurve]:
+        """The curves in the order of the channels, made where they are missing."""
+        collection = action_api.curves(self._action())
+        there = {(c.data_path, c.array_index): c for c in collection}
+        missing = [c for c in self._channels if (c.data_path, c.index) not in there]
+        for channel in missing:
+            action_api.new_curve(collection, channel.data_path, channel.index, channel.group)
+        if missing:  # new curves may have moved the others in memory
+            there = {(c.data_path, c.array_index): c for c in collection}
+        return [there[c.data_path, c.index] for c in self._channels]
+
+    def _write_curve(self, curve: bpy.types.FCurve, i: int) -> None:
+        start, stop = int(self._filled[i]), self.received
+        points = curve.keyframe_points
+        if start < 0 or len(points) != self.length:
+            self._fill(curve, i, self.length)
+        elif (stop - start) * SLICE_COST > self.length:
+            self._set_all(points, i, self.length)
+        else:
+            for point, frame, value in self._slice(points, i, start, stop):
+                point.co = (frame, value)
+        self._filled[i] = stop
+        if stop == self.length:
+            curve.update()  # handles, for whoever edits the curve later
+
+    def _slice(
+        self, points: bpy.types.FCurveKeyframePoints, i: int, start: int, stop: int
+    ) -> Iterator[tuple[bpy.types.Keyframe, float, float]]:
+        return zip(
+            points[start:stop],
+            self._frames[start:stop].tolist(),
+            self._values[i, start:stop].tolist(),
+            strict=True,
+        )
+
+    def _fill(self, curve: bpy.types.FCurve, i: int, length: int) -> None:
+        """Make the curve hold exactly the first `length` frames (those not yet received at rest)."""
+        points = curve.keyframe_points
+        if len(points) != length:
+            points.clear()
+            points.add(length)
+        points.foreach_set("interpolation", np.full(length, LINEAR, dtype=np.int32))
+        self._set_all(points, i, length)
+        self._filled[i] = self.received
+        if length == self.received:
+            curve.update()
+
+    def _set_all(self, points: bpy.types.FCurveKeyframePoints, i: int, length: int) -> None:
+        co = np.stack([self._frames[:length], self._values[i, :length]], axis=1)
+        points.foreach_set("co", co.ravel())

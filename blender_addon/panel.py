@@ -1,0 +1,66 @@
+"""The panel in the 3D view's sidebar. It only shows; nothing is asked or started while drawing."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import character, stream
+from .engine import State
+
+ENGINE_ICONS = {
+    State.OFF: "RADIOBUT_OFF",
+    State.STARTING: "SORTTIME",
+    State.READY: "RADIOBUT_ON",
+    State.FAILED: "ERROR",
+}
+
+
+class VIEW3D_PT_kmm(bpy.types.Panel):
+    bl_label = "Text to Motion"
+    bl_category = "KMM"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.kmm
+        layout = self.layout
+        layout.prop(settings, "prompt", text="", icon="OUTLINER_DATA_GP_LAYER", placeholder="a person ...")
+        column = layout.column()
+        column.use_property_split = True
+        column.use_property_decorate = False
+        column.prop(settings, "seconds")
+        column.prop(settings, "seed")
+        self._draw_character(context, column)
+        self._draw_generate(layout.column())
+        self._draw_engine(layout.row())
+
+    def _draw_character(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
+        settings = context.scene.kmm
+        target = character.target(context)
+        if target is None or target == settings.character:
+            column.prop(settings, "character", placeholder="New")
+        else:
+            row = column.split(factor=0.4)
+            row.alignment = "RIGHT"
+            row.label(text="Character")
+            row.alignment = "LEFT"
+            row.label(text=f"{target.name} (selected)", icon="ARMATURE_DATA")
+
+    def _draw_generate(self, column: bpy.types.UILayout) -> None:
+        generation = stream.generation
+        if generation is None or generation.ended:
+            column.scale_y = 1.5
+            column.operator("kmm.generate", icon="PLAY")
+            return
+        done, total = generation.frames_done, generation.frames_total
+        text = f"{done} / {total} frames" if done else generation.message
+        column.progress(factor=done / total, text=text)
+        column.operator("kmm.cancel", icon="CANCEL")
+
+    def _draw_engine(self, row: bpy.types.UILayout) -> None:
+        engine = stream.engine
+        row.label(text=f"Engine: {engine.description}", icon=ENGINE_ICONS[engine.state])
+        if engine.running:
+            row.operator("kmm.stop_engine", text="", icon="PAUSE")
+        else:
+            row.operator("kmm.start_engine", text="", icon="PLAY")

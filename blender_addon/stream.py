@@ -1,0 +1,183 @@
+"""What runs: the engine, at most one generation, and the timer that looks after both on the main thread.
+
+All of it is held here and never in the .blend.
+"""
+
+from __future__ import annotations
+
+import atexit
+import time
+
+import bpy
+from bpy.app.handlers import persistent
+
+from . import preferences
+from .engine import Engine
+from .find_python import find_python
+from .generation import Generation, Request, UserError
+
+TICK_SECONDS = 0.01  #: between two looks while something is going on
+IDLE_SECONDS = 1.0  #: between two looks whether an idle engine still lives
+REDRAW_SECONDS = 0.1  #: between two redraws of the panel
+#: While one of these runs, no undo step may be made: it would hold a transform that may yet be cancelled.
+MODAL_PREFIXES = ("TRANSFORM_OT_", "POSE_OT_")
+
+engine = Engine()
+generation: Generation | None = None
+
+_to_announce = False  # a generation has ended, and its undo step and report are still to come
+_redrawn = 0.0
+
+
+def start_engine(context: bpy.types.Context) -> None:
+    """Start the engine unless it runs. Raises UserError."""
+    engine.poll()
+    if not engine.running:
+        chosen, weights = preferences.get(context)
+        python = find_python(chosen)
+        if python is None:
+            what = f"There is no program {chosen}" if chosen else "No Python with the engine was found"
+            raise UserError(f"{what}; install the engine and set its Python in the add-on's preferences")
+        try:
+            engine.start(python, weights)
+        except OSError as error:
+            raise UserError(f"The engine's Python cannot be started: {error}") from error
+    watch()
+
+
+def stop_engine() -> None:
+    """Stop the engine; a motion that is being generated keeps the keys that it has."""
+    if running():
+        assert generation is not None
+        generation.cancel("The engine was stopped")
+    engine.stop()
+    watch()
+
+
+def generate(context: bpy.types.Context, request: Request) -> Generation:
+    """Begin; the timer does the rest, or `wait` for it. Raises UserError."""
+    global generation, _to_announce
+    if running():
+        raise UserError("A motion is being generated already; cancel it or wait for it")
+    request.check()
+    start_engine(context)
+    generation = Generation(context, request)
+    _to_announce = True
+    return generation
+
+
+def wait() -> Generation:
+    """Until the generation has ended, without a timer: for scripts, and where Blender has no window."""
+    global _to_announce
+    assert generation is not None
+    while not generation.ended:
+        engine.poll()
+        generation.step(engine, budget=float("inf"))
+        time.sleep(0.002)
+    _to_announce = False  # whoever waited does that
+    return generation
+
+
+def cancel() -> None:
+    """End the generation that is running, if one is."""
+    if running():
+        assert generation is not None
+        generation.cancel()
+
+
+def running() -> bool:
+    return generation is not None and not generation.ended
+
+
+def watch() -> None:
+    """Have the timer run."""
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    bpy.app.timers.register(_tick, persistent=True)
+
+
+def _tick() -> float | None:
+    engine.poll()
+    if running():
+        assert generation is not None
+        generation.step(engine)
+    elif _to_announce and not _transforming():
+        _announce()
+    _redraw()
+    if running() or engine.busy or _to_announce:
+        return TICK_SECONDS
+    return IDLE_SECONDS if engine.running else None
+
+
+def _announce() -> None:
+    """One undo step for the whole generation, and one line that says how it ended."""
+    global _to_announce
+    _to_announce = False
+    assert generation is not None
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        if generation.frames_kept:
+            bpy.ops.ed.undo_push(message="Generate Motion")
+        bpy.ops.kmm.report(message=generation.message, failed=generation.failed)
+
+
+def _transforming() -> bool:
+    windows = bpy.context.window_manager.windows
+    return any(m.bl_idname.startswith(MODAL_PREFIXES) for w in windows for m in w.modal_operators)
+
+
+def _redraw() -> None:
+    global _redrawn
+    if time.monotonic() - _redrawn < REDRAW_SECONDS and running():
+        return
+    _redrawn = time.monotonic()
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "VIEW_3D":
+                for region in area.regions:
+                    if region.type == "UI":
+                        region.tag_redraw()
+
+
+@persistent
+def _before_load(*_: object) -> None:
+    if running():
+        assert generation is not None
+        generation.abandon()
+
+
+@persistent
+def _before_save(*_: object) -> None:
+    if running():
+        assert generation is not None
+        generation.before_save()
+
+
+@persistent
+def _after_undo(*_: object) -> None:
+    if running():
+        assert generation is not None
+        generation.after_undo()
+
+
+def register() -> None:
+    handlers = bpy.app.handlers
+    handlers.load_pre.append(_before_load)
+    handlers.save_pre.append(_before_save)
+    handlers.undo_post.append(_after_undo)
+    handlers.redo_post.append(_after_undo)
+    atexit.register(engine.close)
+
+
+def unregister() -> None:
+    global generation, _to_announce
+    cancel()
+    generation, _to_announce = None, False
+    if bpy.app.timers.is_registered(_tick):
+        bpy.app.timers.unregister(_tick)
+    engine.close()
+    atexit.unregister(engine.close)
+    handlers = bpy.app.handlers
+    handlers.load_pre.remove(_before_load)
+    handlers.save_pre.remove(_before_save)
+    handlers.undo_post.remove(_after_undo)
+    handlers.redo_post.remove(_after_undo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ class Action:
     """Frames [start, end) show `kind` (walk_forward, turn_left, raise_right, jump ...).
 
     amount: degrees turned, positive to the left; speed: "", "slow" or "fast"; count: how often (jumps, steps), 0 if
-    not sure; still: the pose is only held; channel: "body" for what the legs and trunk do, "arms" for gestures.
+    not sure; channel: "body" for what the legs and trunk do, "arms" for gestures.
     """
 
     kind: str
@@ -39,7 +40,7 @@ def labelled_runs(labels: NDArray[np.integer]) -> Iterator[tuple[int, int, int]]
     """(label, start, end) of every stretch of one label."""
     cuts = np.flatnonzero(np.diff(labels)) + 1
     edges = [0, *cuts.tolist(), len(labels)]
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         if a < b:
             yield int(labels[a]), a, b
 

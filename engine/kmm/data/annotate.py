@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from kmm.data.records import Caption
 from kmm.data.signals import Signals, signals
 from kmm.data.wording import describe
 
-SHORTEST, LONGEST = 0.9, 10.0  # seconds of one caption
+SHORTEST, LONGEST = 0.8, 10.0  # seconds of one caption
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _alone(gesture: Action, body: list[Action], s: Signals) -> bool:
 
 
 def _chained(chain: list[Action], fps: float) -> bool:
-    for before, after in zip(chain[:-1], chain[1:], strict=True):
+    for before, after in pairwise(chain):
         if not -0.3 * fps <= after.start - before.end <= 0.5 * fps:
             return False
         if before.kind == after.kind:  # pieces of one long action

@@ -16,7 +16,7 @@ from kmm.data.actions import Action
 from kmm.data.annotate import Segment, segments
 from kmm.data.grammar import SUBJECTS, pick
 from kmm.data.records import Caption, Recording
-from kmm.data.wording import describe
+from kmm.data.wording import describe, side_of
 
 #: The sets' action labels that are one kind of action over the whole clip, so that its wordings apply.
 LABELS = {
@@ -55,7 +55,7 @@ class Example(TypedDict):
 def captions_for(recording: Recording, seed: int = 0) -> list[Caption]:
     """The recording's own texts, then one sentence for each segment read from its motion."""
     found = list(recording.texts)
-    for number, segment in enumerate(segments(recording.clip)):
+    for number, segment in enumerate(_agreeing(recording)):
         rng = _generator(recording, seed, number)
         found.append(
             Caption(_describe(segment, recording, rng), segment.start, segment.end, "motion", segment.kind)
@@ -70,6 +70,23 @@ def build_captions(recordings: Iterable[Recording], wordings: int = 6, seed: int
         for index, recording in enumerate(recordings)
         for example in [*_own(index, recording, wordings, seed), *_motion(index, recording, wordings, seed)]
     ]
+
+
+def _agreeing(recording: Recording) -> list[Segment]:
+    """Segments that the set's own label does not contradict: a slow wave looks like raising and lowering the arm."""
+    found = segments(recording.clip)
+    if (recording.action or "").startswith("wave"):
+        found = [x for x in found if not any(a.kind.startswith("raise_lower") for a in x.actions)]
+    return found
+
+
+def _contradicted(recording: Recording) -> bool:
+    """A label that names one side where the motion turns only to the other: a few files are labelled wrongly."""
+    label = recording.action or ""
+    if not label.startswith("walk turn"):
+        return False
+    turns = {side_of(a.kind) for x in segments(recording.clip) for a in x.actions if "turn" in a.kind}
+    return len(turns) == 1 and side_of(label.replace(" ", "_")) not in turns
 
 
 def _generator(recording: Recording, seed: int, number: int) -> np.random.Generator:
@@ -96,7 +113,7 @@ def _distinct(draw: Sequence[str] | None, make, count: int) -> list[str]:  # typ
 
 def _motion(index: int, recording: Recording, wordings: int, seed: int) -> list[Example]:
     found: list[Example] = []
-    for number, segment in enumerate(segments(recording.clip)):
+    for number, segment in enumerate(_agreeing(recording)):
         rng = _generator(recording, seed, number)
 
         def make(segment: Segment = segment, rng: np.random.Generator = rng) -> str:
@@ -128,6 +145,8 @@ def _own(index: int, recording: Recording, wordings: int, seed: int) -> list[Exa
     label = LABELS.get(recording.action or "")
     found: list[Example] = []
     for number, ((start, end, origin), texts) in enumerate(ranges.items()):
+        if _contradicted(recording):
+            continue
         rng = _generator(recording, seed, 100_000 + number)
         whole = start == 0 and end == len(recording.clip)
 

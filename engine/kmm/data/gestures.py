@@ -11,6 +11,7 @@ from kmm.data.signals import Signals, rate, smooth
 SIDES = ("left", "right")
 RAISED, DROPPED = 0.08, -0.05  # metres of the wrist above the shoulders
 HANGING = -0.25
+SWING = 0.03  # metres from one turning point of a waving wrist to the next
 
 
 def arms(s: Signals) -> list[Action]:
@@ -40,17 +41,18 @@ def _edge(s: Signals, side: int, frame: int, step: int) -> int | None:
 
 
 def _swings(s: Signals, side: int, a: int, b: int) -> tuple[int, float]:
-    """Number of turning points of the raised wrist's sideways motion wider than 6 cm, and their rate per second."""
+    """Number of turning points of the raised wrist's motion, and their rate per second."""
     top = s.wrist[a:b, side, 2] > 0.0
-    path = smooth(s.wrist[a:b, side, :], 0.05 * s.fps)
+    path = s.wrist[a:b, side, :]
+    path = smooth(path - smooth(path, 0.5 * s.fps), 0.04 * s.fps)  # without the raising and lowering itself
     best = 0
     for axis in (0, 1, 2):
         x = path[:, axis]
         turns, anchor, direction = 0, x[0], 0
         for value in x:
-            if direction >= 0 and value < anchor - 0.06:
+            if direction >= 0 and value < anchor - SWING:
                 turns, direction, anchor = turns + (direction != 0), -1, value
-            elif direction <= 0 and value > anchor + 0.06:
+            elif direction <= 0 and value > anchor + SWING:
                 turns, direction, anchor = turns + (direction != 0), 1, value
             elif (direction >= 0 and value > anchor) or (direction <= 0 and value < anchor):
                 anchor = value
@@ -85,8 +87,9 @@ def _pair(s: Signals, episodes: list[tuple[int, int, int, int, float]]) -> list[
         ends = [_edge(s, k, b - 1, 1) for k in sides]
         begin = None if None in begins else min(x for x in begins if x is not None)
         end = None if None in ends else max(x for x in ends if x is not None)
-        waving = turns >= 4 and often > 1.5
-        found += _arm_actions(s, name, waving, begin, a, b, end)
+        if 2 <= turns < 4:
+            continue  # perhaps a short wave, perhaps a lively raise
+        found += _arm_actions(s, name, turns >= 4 and often > 1.0, begin, a, b, end)
     return found
 
 

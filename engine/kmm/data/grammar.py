@@ -1,7 +1,8 @@
 """A small phrase grammar: alternatives, conjugated verbs and possessives, and sentences made from them.
 
-A template holds `[a|b|]` for a choice (they nest, an empty part is allowed), `{walk}` for a verb to conjugate and
-`<their>` for the subject's possessive. "[{walk}|{stroll}] with <their> head up" gives "strolls with her head up".
+A template holds `<rule>` for one of a rule's alternatives, `[a|b|]` for a choice on the spot (an empty part is
+allowed), `{walk}` for a verb to conjugate and `<their>` for the subject's possessive: "[{walk}|{stroll}] with <their>
+head up" gives "strolls with her head up".
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import re
 
 import numpy as np
 
+Rules = dict[str, list[str]]
+
+RULE = re.compile(r"<(?!their>)([^<>]*)>")
 CHOICE = re.compile(r"\[([^\[\]]*)\]")
 VERB = re.compile(r"\{([^{}]*)\}")
 
 #: Verbs that double their last consonant before -ing.
-DOUBLING = {"run", "jog", "step", "stop", "squat", "sit", "get", "put", "hop", "spin", "dip", "drop", "trot", "begin",
-            "walk-run", "pop", "set", "let", "tiptap", "whip", "slip"}  # fmt: skip
-IRREGULAR_GERUND = {"lie": "lying", "tiptoe": "tiptoeing", "be": "being"}
-IRREGULAR_THIRD = {"be": "is", "have": "has"}
+DOUBLING = {"run", "jog", "step", "sidestep", "side-step", "stop", "squat", "sit", "get", "put", "hop", "spin",
+            "drop", "trot", "let"}  # fmt: skip
+IRREGULAR_GERUND = {"lie": "lying"}
+IRREGULAR_THIRD = {"have": "has"}
 
 #: Who acts, with the possessive and whether the verb takes -s.
 SUBJECTS: tuple[tuple[str, str, bool], ...] = (
@@ -34,10 +38,12 @@ def pick(options: tuple[str, ...] | list[str], rng: np.random.Generator) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def expand(template: str, rng: np.random.Generator) -> str:
-    """Resolve every choice, innermost first; verbs and possessives stay."""
-    while "[" in template:
-        template = CHOICE.sub(lambda m: pick(m[1].split("|"), rng), template, count=1)
+def expand(template: str, rng: np.random.Generator, rules: Rules) -> str:
+    """Resolve choices (innermost first) and rules until none is left; verbs and possessives stay."""
+    while "[" in template or RULE.search(template):
+        template = CHOICE.sub(lambda m: pick(m[1].split("|"), rng), template)
+        if "[" not in template:
+            template = RULE.sub(lambda m: pick(rules[m[1]], rng), template)
     return " ".join(template.split()).replace(" ,", ",")
 
 
@@ -65,8 +71,11 @@ def gerund(verb: str) -> str:
 
 def conjugate(phrase: str, form: str) -> str:
     """Verbs of an expanded phrase as "base", "third" or "gerund"."""
-    change = {"base": str, "third": third, "gerund": gerund}[form]
-    return VERB.sub(lambda m: change(m[1]), phrase)
+
+    def change(found: re.Match[str]) -> str:
+        return third(found[1]) if form == "third" else gerund(found[1]) if form == "gerund" else found[1]
+
+    return VERB.sub(change, phrase)
 
 
 JOINERS_2 = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,13 +61,25 @@ def gait(s: Signals, a: int, b: int) -> str:
     neither = float(np.mean(~feet.any(1)))
     both = float(np.mean(feet.all(1)))
     speed = float(np.median(s.speed[a:b]))
-    if speed > 1.3 and both < 0.06 and (neither > 0.15 or air > 0.15) and speed < 9:
+    steps = step_rate(s, a, b)
+    if both < 0.06 and ((speed > 1.3 and (neither > 0.15 or air > 0.15)) or speed > 2.1):
         return "run"
-    if speed > 2.6 and both < 0.1:
-        return "run"
-    if speed < 2.2 and both > 0.05 and air < 0.06:
+    if both < 0.05 and speed > 1.2 and steps > 2.4 and b - a > 3 * s.fps:
+        return "run"  # a shuffling jog leaves the floor too little to be seen
+    # in fast walking the steps are too quick for the contacts to overlap, but no frame is far off the floor
+    if speed < 2.0 and air < 0.06 and (both > 0.05 or (neither < 0.12 and steps < 2.5)):
         return "walk"
     return ""
+
+
+def step_rate(s: Signals, a: int, b: int) -> float:
+    """Steps a second: how often the ankles pass each other along the body's forward or side."""
+    apart = s.foot[a:b, 0] - s.foot[a:b, 1]
+    axis = 0 if np.ptp(apart[:, 0]) > np.ptp(apart[:, 1]) else 1
+    ahead = apart[:, axis] - np.median(apart[:, axis])
+    # a passing counts when the feet come clearly apart again on the other side
+    state = hysteresis(ahead > 0.05, ahead < -0.05)
+    return float(np.count_nonzero(np.diff(state.astype(int))) * s.fps / (b - a))
 
 
 def _sectors(s: Signals, a: int, b: int) -> NDArray[np.integer]:
@@ -92,6 +106,11 @@ def net_turn(s: Signals, a: int, b: int) -> float:
     return float(np.degrees(s.yaw[b - 1] - s.yaw[a]))
 
 
+def travelled(s: Signals, a: int, b: int) -> float:
+    """Metres between where the pelvis is at the start and at the end of [a, b)."""
+    return float(np.linalg.norm(s.joints[b - 1, 0, :2] - s.joints[a, 0, :2]))
+
+
 def speed_word(s: Signals, a: int, b: int, how: str) -> str:
     slow, fast = {"walk": (0.75, 1.6), "run": (1.8, 3.2)}[how]
     speed = float(np.median(s.speed[a:b]))
@@ -102,7 +121,7 @@ def pieces(a: int, b: int, longest: int) -> list[tuple[int, int]]:
     """[a, b) cut into equal parts no longer than `longest`."""
     parts = max(1, -(-(b - a) // longest))
     edges = np.linspace(a, b, parts + 1).round().astype(int)
-    return [(int(i), int(j)) for i, j in zip(edges[:-1], edges[1:], strict=True)]
+    return [(i, j) for i, j in pairwise(edges.tolist())]
 
 
 def _forward(s: Signals, a: int, b: int) -> list[Action]:
@@ -129,11 +148,12 @@ def _forward(s: Signals, a: int, b: int) -> list[Action]:
 def _straight(s: Signals, a: int, b: int) -> list[Action]:
     how = gait(s, a, b)
     turned = net_turn(s, a, b)
-    if b - a < 0.8 * s.fps or not how:
+    if b - a < 0.8 * s.fps or not how or travelled(s, a, b) < 0.5:
         return []
-    if abs(turned) < STRAIGHT:
+    drift = abs(float(s.velocity[a:b, 1].mean())) / max(0.1, float(s.velocity[a:b, 0].mean()))
+    if abs(turned) < STRAIGHT and drift < 0.25:
         return [Action(f"{how}_forward", a, b, speed=speed_word(s, a, b, how))]
-    if abs(turned) > 25.0:
+    if abs(turned) > 25.0 and drift < 0.25:
         side = "left" if turned > 0 else "right"
         return [Action(f"{how}_curve_{side}", a, b, turned, speed_word(s, a, b, how))]
     return []
@@ -167,7 +187,7 @@ def _otherwise(s: Signals, direction: str, a: int, b: int) -> list[Action]:
     for p, q in pieces(a, b, round(LONGEST * s.fps)):
         how = gait(s, p, q)
         turned = net_turn(s, p, q)
-        if how and abs(turned) < 30.0 and np.ptp(s.yaw[p:q]) < np.radians(50):
+        if how and travelled(s, p, q) > 0.4 and abs(turned) < 30.0 and np.ptp(s.yaw[p:q]) < np.radians(50):
             slow_fast = ""
             if direction == "backward":
                 speed = float(np.median(s.speed[p:q]))
@@ -217,7 +237,7 @@ def _stay(s: Signals, a: int, b: int) -> list[Action]:
         steady = max(j - i for r in lifted for i, j in r) < s.fps
         return [Action("walk_in_place", a, b)] if often > 1.0 and steady else []
     wrist_speed = np.linalg.norm(np.gradient(s.wrist[a:b], axis=0), axis=-1) * s.fps
-    quiet = float(np.percentile(wrist_speed, 90)) < 0.35
+    quiet = float(np.percentile(wrist_speed, 90)) < 0.5
     grounded = float(np.mean(s.clearance[a:b].max(1) < 0.1)) > 0.95
     drift = float(np.linalg.norm(s.joints[a:b, 0, :2] - s.joints[a, 0, :2], axis=-1).max())
     arms_low = float(s.wrist[a:b, :, 2].max()) < -0.15

@@ -32,22 +32,23 @@ def jumps(s: Signals) -> list[Action]:
         before, after = s.clearance[max(0, a - ready) : a], s.clearance[b : b + ready]
         level = (before.max(1).min() < 0.09, after.max(1).min() < 0.09)
         rise = s.height[a:b].max() - min(s.height[max(0, a - ready) : a].mean(), 0.97)
+        high = s.clearance[a:b].min(1).max()
         # in flight the feet stay about level, where a running stride has one of them far behind
         apart = np.abs(s.foot[a:b, 0, 0] - s.foot[a:b, 1, 0]).max()
-        if all(level) and rise > 0.06 and apart < 0.45 and s.upright[a:b].min() > 0.6:
+        if all(level) and rise > 0.08 and high > 0.08 and apart < 0.45 and s.upright[a:b].min() > 0.6:
             flights.append((a, b))
     found: list[Action] = []
     group: list[tuple[int, int]] = []
     for flight in [*flights, None]:
         if group and (flight is None or flight[0] - group[-1][1] > 1.0 * s.fps):
-            found.append(_jump(s, group))
+            found += _jump(s, group)
             group = []
         if flight is not None:
             group.append(flight)
     return found
 
 
-def _jump(s: Signals, group: list[tuple[int, int]]) -> Action:
+def _jump(s: Signals, group: list[tuple[int, int]]) -> list[Action]:
     first, last = group[0][0], group[-1][1]
     # the squat before and the landing after belong to it
     a = _level(s, first, -1, round(0.8 * s.fps))
@@ -65,9 +66,11 @@ def _jump(s: Signals, group: list[tuple[int, int]]) -> Action:
         kind = "jump_backward"
     elif abs(left) > 0.25 and abs(forward) < 0.5 * abs(left):
         kind = "jump_left" if left > 0 else "jump_right"
-    else:
+    elif np.hypot(forward, left) < 0.3:
         kind = "jump"
-    return Action(kind, a, b, turned, count=len(group))
+    else:
+        return []  # no word for this direction
+    return [Action(kind, a, b, turned, count=len(group))]
 
 
 def _level(s: Signals, frame: int, step: int, most: int) -> int:
@@ -105,7 +108,8 @@ def _episode(s: Signals, a: int, b: int) -> list[Action]:
     pose = _pose(s, a, b)
     if pose == "lie":
         lying = np.flatnonzero((s.head_height[a:b] < 0.5) & (s.height[a:b] < 0.4)) + a
-        if len(lying) < 0.3 * s.fps:
+        moving = np.linalg.norm(np.gradient(s.joints[lying][:, [4, 5, 15, 20, 21]], axis=0), axis=-1) * s.fps
+        if len(lying) < 0.3 * s.fps or np.median(moving) > 0.3:  # crawling, push-ups, falling about
             return []
         return _down_hold_up(s, "lie", begin if stood_before else None, lying[0], lying[-1] + 1,
                              end if stood_after else None)  # fmt: skip
@@ -162,7 +166,7 @@ def _pose(s: Signals, a: int, b: int) -> str:
         return "kneel"
     if feet_ahead > 0.24 and upright > 0.75 and lowest > 0.4 and feet_down and knees.min() > 0.3:
         return "sit"
-    if feet_down and knees.min() > 0.2:
+    if feet_down and knees.min() > 0.16 and lowest < 0.7:
         return "squat" if lowest < 0.55 else "crouch"
     return ""
 

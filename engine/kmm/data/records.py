@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 
 from kmm import rotations as rot
 from kmm.clip import FPS, Clip
+from kmm.data.retiming import WINDOW, natural_speed
 from kmm.skeleton import PARENTS
 
 SPLITS = ("train", "val", "test")
@@ -126,6 +127,12 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
             rows_of_clip = slice(first, first + count)
             rotvec = poses[rows_of_clip].astype(np.float32) * np.float32(np.pi / 32767)
             clip = _clip(rotvec, trans[rows_of_clip], float(row.get("fps", FPS)))
+            texts = tuple(_texts(row["texts"], len(clip)))
+            if row["set"] == "cmu" and len(clip) == WINDOW:
+                clip = natural_speed(clip, row["action"])
+                texts = tuple(
+                    replace(t, start=0, end=len(clip)) for t in texts
+                )  # they are about the whole window
             out.items.append(
                 Recording(
                     set=row["set"],
@@ -133,7 +140,7 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
                     trial=row["trial"],
                     split=_split(row["split"]),
                     clip=clip,
-                    texts=tuple(_texts(row["texts"], len(clip))),
+                    texts=texts,
                     commercial=commercial,
                     action=row.get("action"),
                     style=row.get("style"),

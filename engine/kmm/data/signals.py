@@ -44,8 +44,9 @@ class Signals:
     """Everything per frame (T, ...), metres, seconds, radians; the floor is z = 0.
 
     yaw: heading, unwrapped, positive to the left; yaw_rate its derivative, both without the sway of single steps.
-    velocity (T, 2): of the pelvis along the body's forward and left. lean (T, 2): horizontal offset of the neck from
-    the pelvis as a part of the trunk's length, forward and left; upright (T,): its vertical part (1 upright, 0 lying).
+    velocity (T, 2): of the pelvis along the body's forward and left. lean (T, 2): horizontal offset of the neck
+    from the pelvis as a part of the trunk's length, forward and left; upright (T,): its vertical part (1 upright,
+    0 lying).
     clearance (T, 2): how far left and right foot are above the floor, both ankle and toe.
     wrist (T, 2, 3): left and right wrist from the midpoint of the shoulders, forward, left, up.
     foot (T, 2, 3): ankles from the pelvis in the same axes.
@@ -90,7 +91,7 @@ def signals(clip: Clip) -> Signals:
         return np.stack([(v[..., :2] * f).sum(-1), (v[..., :2] * s).sum(-1), v[..., 2]], axis=-1)
 
     at = JOINT_INDEX
-    trunk = joints[:, at["neck"]] - pelvis
+    trunk: Array = joints[:, at["neck"]] - pelvis
     trunk = in_body(trunk / np.maximum(np.linalg.norm(trunk, axis=-1, keepdims=True), 1e-9))
     shoulders = joints[:, [at["left_shoulder"], at["right_shoulder"]]].mean(1, keepdims=True)
     above = joints[:, list(CONTACT_JOINTS), 2] - REST_HEIGHT

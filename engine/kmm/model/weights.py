@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from kmm.model.generator import Generator, GeneratorConfig
@@ -104,7 +105,7 @@ def load(name: str, device: torch.device) -> Weights:
         }
         tokenizer.load_state_dict(parts["tokenizer."])
         generator.load_state_dict(parts["generator."])
-    except (OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
         raise ValueError(
             f"The weights in {folder} cannot be read ({error}); install or copy them again."
         ) from error

@@ -7,6 +7,7 @@ the moving average of the weights, checkpoints, the log and its curve as a pictu
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def learning_rate(config: LoopConfig, step: int) -> float:
     if step < config.warmup:
         return config.learning_rate * (step + 1) / config.warmup
     done = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
-    return config.learning_rate * (0.05 + 0.95 * 0.5 * (1 + np.cos(np.pi * done)))
+    return config.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
 def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> nn.Module:

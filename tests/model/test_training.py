@@ -1,0 +1,166 @@
+"""Training: masking by key frames, examples that say what they show, and a loop that resumes to the same result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from kmm.data.examples import build_captions
+from kmm.data.records import Caption, Recording
+from kmm.model.generator import GIVEN, PADDING, SEGMENT, Generator, GeneratorConfig
+from kmm.model.keyframes import gamma, key_frames
+from kmm.model.text import TextEncoder
+from kmm.model.tokenizer import Tokenizer, TokenizerConfig
+from kmm.training import loop
+from kmm.training.generator import GeneratorStage, choose_masked, corrupt
+from kmm.training.run import load_recipe
+from kmm.training.segments import AFTER, BEFORE, NEW, Segments, TokenBank
+from kmm.training.store import Store
+from kmm.training.tokenizer import TokenizerStage
+
+from ..light.motions import walk
+
+SMALL = TokenizerConfig(width=32, half_width=24, full_width=16, code_dim=8, codes=16)
+
+
+def recordings() -> list[Recording]:
+    def one(name: str, turn: float, text: str) -> Recording:
+        clip = walk(240, turn=turn)
+        return Recording("test", name, name, "train", clip, (Caption(text, 0, 240, "file-name"),), True)
+
+    return [
+        one("left", 0.6, "a person walks and turns left"),
+        one("right", -0.6, "a person walks and turns right"),
+        one("straight", 0.0, "a person walks"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def store() -> Store:
+    return Store.build(recordings())
+
+
+def tokenizer_stage(store: Store) -> TokenizerStage:
+    torch.manual_seed(0)
+    tokenizer = Tokenizer(SMALL)
+    mean, std = store.normalization()
+    tokenizer.mean.copy_(torch.from_numpy(mean))
+    tokenizer.std.copy_(torch.from_numpy(std))
+    return TokenizerStage(tokenizer, store, store, batch=8, frames=32)
+
+
+def test_a_resumed_run_ends_where_an_unbroken_one_does(store: Store, tmp_path: Path) -> None:
+    whole = loop.LoopConfig(steps=8, validate_every=4, warmup=2)
+    unbroken = loop.run(tokenizer_stage(store), whole, tmp_path / "unbroken")
+
+    class Killed(Exception):
+        pass
+
+    stage = tokenizer_stage(store)
+    real, count = stage.loss, 0
+
+    def dies_in_step_six(rng: np.random.Generator) -> object:
+        nonlocal count
+        count += 1
+        if count == 6:
+            raise Killed
+        return real(rng)
+
+    stage.loss = dies_in_step_six  # type: ignore[method-assign, assignment]
+    with pytest.raises(Killed):
+        loop.run(stage, whole, tmp_path / "broken")
+    resumed = loop.run(tokenizer_stage(store), whole, tmp_path / "broken")
+    for (name, a), b in zip(unbroken.state_dict().items(), resumed.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, msg=name)
+    assert (tmp_path / "broken" / "tokenizer.png").stat().st_size > 0
+
+
+def test_the_tokenizer_learns(store: Store, tmp_path: Path) -> None:
+    stage = tokenizer_stage(store)
+    before = stage.validate(stage.module.eval())
+    config = loop.LoopConfig(steps=150, learning_rate=2e-3, validate_every=150, warmup=10)
+    after = stage.validate(loop.run(stage, config, tmp_path))
+    assert after["joint_error_mm"] < 0.5 * before["joint_error_mm"]
+
+
+def test_the_store_leaves_out_first_frames_and_mirrors_half(store: Store) -> None:
+    assert store.length.tolist() == [239, 239, 239]
+    turns = store.windows(np.random.default_rng(0), 400, 32)[..., 0].mean(1)
+    left, right = (np.sum(np.sign(turns) * (np.abs(turns) > 0.01) == s) for s in (1, -1))
+    assert abs(left - right) < 80 and left + right > 200
+
+
+@pytest.fixture(scope="module")
+def segments(store: Store) -> Segments:
+    torch.manual_seed(0)
+    return Segments(build_captions(recordings(), 4), TokenBank(Tokenizer(SMALL), store), TextEncoder())
+
+
+def test_examples_show_a_window_of_a_segment_and_what_is_around_it(segments: Segments) -> None:
+    batch = segments.draw(np.random.default_rng(0), 64)
+    role = batch.layout.role
+    for row in range(64):
+        at = (role[row] == SEGMENT).nonzero().flatten()
+        assert 1 <= len(at) <= NEW and (at.diff() == 1).all()
+        valid = int((role[row] != PADDING).sum())
+        assert (role[row, valid:] == PADDING).all()
+        assert at[0] <= BEFORE and valid - 1 - at[-1] <= AFTER
+        length = batch.layout.since_start[row] + batch.layout.to_end[row]
+        assert len(set(length[:valid].tolist())) == 1  # one segment, one length
+        assert (batch.layout.since_start[row, at] >= 0).all() and (batch.layout.to_end[row, at] >= 0).all()
+    assert (role == GIVEN).any()
+    assert batch.same.diagonal().all()
+
+
+def test_a_mirrored_clip_has_a_mirrored_text(segments: Segments) -> None:
+    for plain, mirrored in zip(segments.captions, segments.mirrored, strict=True):
+        for a, b in zip(plain["texts"], mirrored, strict=True):
+            assert ("left" in a) == ("right" in b) and ("right" in a) == ("left" in b)
+
+
+def test_key_frame_masking_masks_the_key_frames_of_the_segment() -> None:
+    latents = torch.zeros(3, 24, 4)
+    latents[..., 0] = torch.linspace(0, 0.5, 24)
+    latents[:, 12:14, 1] = 3.0
+    segment = torch.zeros(3, 24, dtype=torch.bool)
+    segment[:, 4:20] = True
+    # the two density peaks: the middle of the steady motion and the odd pose
+    peaks = key_frames(gamma(latents, segment), torch.full((3,), 2))
+    assert peaks[0, 12] != peaks[0, 13] and peaks[0, 4:12].any()
+    for seed in range(40):
+        masked = choose_masked(latents, segment, np.random.default_rng(seed), key_frame_share=1.0)
+        count = masked.sum(-1)
+        assert (count >= 1).all() and not masked[~segment].any()
+        assert masked[count >= 2][peaks[count >= 2]].all()
+
+
+def test_corrupted_tokens_are_shown_wrong_and_restored_padding_never() -> None:
+    tokens = torch.full((4, 30), 5)
+    masked = torch.zeros(4, 30, dtype=torch.bool)
+    masked[:, :3] = True
+    valid = torch.ones(4, 30, dtype=torch.bool)
+    valid[:, 20:] = False
+    shown, restore = corrupt(tokens, masked, valid, 512, np.random.default_rng(0))
+    assert (shown[masked] == 512).all() and (restore | (shown == tokens)).all()
+    assert not restore[~valid].any() and restore[:, 3:20].any()
+
+
+def test_the_generator_learns_to_tell_left_from_right(segments: Segments, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Generator(GeneratorConfig(width=64, depth=2, residual_depth=1, codes=16, code_dim=8))
+    module.codebooks.normal_()
+    stage = GeneratorStage(module, segments, segments, batch=16)
+    before = stage.validate(module)
+    config = loop.LoopConfig(steps=60, learning_rate=3e-3, validate_every=60, warmup=10, ema=0.9)
+    after = stage.validate(loop.run(stage, config, tmp_path))
+    for key in ("tokens", "residual", "alignment"):
+        assert after[key] < before[key]
+
+
+def test_recipes_are_there_and_a_wrong_name_says_which() -> None:
+    for name in ("kmm-open", "kmm-full"):
+        assert {"tokenizer", "generator", "licence"} <= load_recipe(name).keys()
+    with pytest.raises(ValueError, match="kmm-open"):
+        load_recipe("nonsense")

@@ -74,7 +74,11 @@ def train_tokenizer(section: dict[str, Any], stores: dict[str, Store], runs: Pat
 
 
 def train_generator(
-    section: dict[str, Any], items: list[Recording], stores: dict[str, Store], tokenizer: Tokenizer, runs: Path
+    section: dict[str, Any],
+    items: list[Recording],
+    stores: dict[str, Store],
+    tokenizer: Tokenizer,
+    runs: Path,
 ) -> Generator:
     """Stage 2, on a trained tokenizer. `section["init"]`: a weights folder to start from."""
     encoder = TextEncoder()

@@ -22,6 +22,9 @@ from kmm.training.store import Store
 
 #: Tokens of a segment in one example, and of what is given before and after it. Generation uses no longer windows.
 NEW, BEFORE, AFTER = 36, 12, 8
+WORDS = (
+    20  #: wordings longer than this are left out where a caption has shorter ones: they pad the whole batch
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,11 @@ class Segments:
     """Draws batches of captioned segments, kinds of action by the square root of how much there is of each."""
 
     def __init__(self, captions: Sequence[Example], tokens: TokenBank, encoder: TextEncoder) -> None:
-        self.captions = [c for c in captions if c["end"] - c["start"] >= 2 * FRAMES_PER_TOKEN]
+        self.captions: list[Example] = [
+            {**c, "texts": [t for t in c["texts"] if len(t.split()) <= WORDS] or c["texts"]}
+            for c in captions
+            if c["end"] - c["start"] >= 2 * FRAMES_PER_TOKEN
+        ]
         self.tokens = tokens
         self.mirrored = [[swap_left_right(t) for t in c["texts"]] for c in self.captions]
         texts = [t for c in self.captions for t in c["texts"]] + [t for m in self.mirrored for t in m]
@@ -100,29 +107,34 @@ class Segments:
             self.within[kind] = length / length.sum()
 
     def draw(self, rng: np.random.Generator, count: int) -> Batch:
-        """A random batch of `count` examples."""
+        """A random batch of `count` examples.
+
+        How much is shown is drawn once a batch, so that its rows are about equally long and little is padded.
+        """
+        new = int(rng.integers(10, NEW + 1))
+        before = 0 if rng.random() < 0.25 else int(rng.integers(1, BEFORE + 1))
+        after = int(rng.integers(1, AFTER + 1)) if rng.random() < 0.15 else 0
         rows, texts = [], []
         for kind in rng.choice(len(self.names), count, p=self.kind_weight):
             name = self.names[kind]
             index = int(rng.choice(self.kinds[name], p=self.within[name]))
-            row, text = self._example(rng, index)
+            row, text = self._example(rng, index, new, before, after)
             rows.append(row)
             texts.append(text)
         return collate(rows, texts, self.texts)
 
-    def _example(self, rng: np.random.Generator, index: int) -> tuple[tuple[NDArray[Any], ...], str]:
+    def _example(
+        self, rng: np.random.Generator, index: int, new: int, before: int, after: int
+    ) -> tuple[tuple[NDArray[Any], ...], str]:
         caption = self.captions[index]
         mirrored, phase = bool(rng.random() < 0.5), int(rng.integers(FRAMES_PER_TOKEN))
         tokens = self.tokens.get(caption["recording"], mirrored, phase)
         start = min(max(0, round((caption["start"] - phase) / FRAMES_PER_TOKEN)), len(tokens) - 1)
         end = min(max(start + 1, round((caption["end"] - phase) / FRAMES_PER_TOKEN)), len(tokens))
-        first, last = start, end
-        if end - start > NEW or rng.random() < 0.3:  # a window of the segment, as a stream generates it
-            length = int(rng.integers(min(8, end - start), min(NEW, end - start) + 1))
-            first = int(rng.integers(start, end - length + 1))
-            last = first + length
-        before = 0 if rng.random() < 0.25 else int(rng.integers(1, BEFORE + 1))
-        after = int(rng.integers(1, AFTER + 1)) if rng.random() < 0.15 else 0
+        # of a long segment a window, as a stream generates it; the first one as often as any other
+        room = max(0, end - start - new)
+        first = start if rng.random() < 0.3 else start + int(rng.integers(room + 1))
+        last = min(end, first + new)
         low, high = max(0, first - before), min(len(tokens), last + after)
         at = np.arange(low, high)
         role = np.where((at >= first) & (at < last), SEGMENT, GIVEN)

@@ -116,6 +116,8 @@ def generate(
 
         seed = secrets.randbelow(2**31) if seed is None else seed
         request = Generate(segments=parse_prompts(prompts), seed=seed, guidance=guidance)
+        if out.suffix.lower() not in formats.FORMATS:
+            fail(f"{out}: the suffix names the format; it must be {' or '.join(sorted(formats.FORMATS))}.")
         if not out.parent.is_dir():
             fail(f"There is no folder {out.parent} to write {out.name} into.")
         from kmm.model.pipeline import Pipeline, collect

@@ -29,6 +29,8 @@ def default_path() -> Path:
 
 def write(path: Path, connection: Connection) -> None:
     """Writes the file in one step, readable by its user alone. Raises OSError."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} for the connection file.")
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

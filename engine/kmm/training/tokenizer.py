@@ -12,8 +12,9 @@ from kmm.model import kinematics as kin
 from kmm.model.tokenizer import Tokenizer
 from kmm.training.store import Store
 
-#: Weights of the losses. Positions and path are metres, so they come out small beside normalised features.
-POSITION, VELOCITY, PATH, COMMITMENT = 10.0, 40.0, 2.0, 0.02
+#: Weights of the losses. Positions and path are metres, so they come out small beside normalised features. Without
+#: the loss on rotations what moves no joint (the head's turn, the arms' twist) stays 20 degrees and more off.
+POSITION, ROTATION, VELOCITY, PATH, COMMITMENT = 10.0, 3.0, 40.0, 2.0, 0.02
 
 
 class TokenizerStage:
@@ -42,12 +43,15 @@ class TokenizerStage:
             heavy[..., [7, 10, 8, 11], 0] += 3 * target[:, 1:, ft.CONTACTS]
         guess = kin.positions(output)
         position = (guess - joints).abs().mean()
+        rotation = (kin.matrices(output) - kin.matrices(target)).abs().mean()
         velocity = ((kin.velocities(output, guess) - moved).abs() * heavy).mean()
         path = (kin.path(output) - kin.path(target)).abs().mean()
-        total = feature + POSITION * position + VELOCITY * velocity + PATH * path + COMMITMENT * commitment
+        total = feature + POSITION * position + ROTATION * rotation + VELOCITY * velocity + PATH * path
+        total = total + COMMITMENT * commitment
         return total, {
             "feature": feature.item(),
             "position_mm": 1000 * position.item(),
+            "rotation": rotation.item(),
             "velocity_mm": 1000 * velocity.item(),
             "path": path.item(),
             "commitment": commitment.item(),

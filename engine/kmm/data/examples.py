@@ -36,6 +36,11 @@ LABELS = {
 }
 
 
+#: First word of a set's label -> beginnings of kinds that cannot be meant: a slow wave looks like raising and lowering
+#: the arm, a lame jog like a walk.
+OPPOSED = {"wave": "raise_lower", "run": "walk", "jog": "walk", "sprint": "walk", "walk": "run"}
+
+
 class Example(TypedDict):
     """Frames [start, end) of recordings[recording] are described by each of `texts`.
 
@@ -73,11 +78,13 @@ def build_captions(recordings: Iterable[Recording], wordings: int = 6, seed: int
 
 
 def _agreeing(recording: Recording) -> list[Segment]:
-    """Segments that the set's own label does not contradict: a slow wave looks like raising and lowering the arm."""
-    found = segments(recording.clip)
-    if (recording.action or "").startswith("wave"):
-        found = [x for x in found if not any(a.kind.startswith("raise_lower") for a in x.actions)]
-    return found
+    """Segments that the set's own label does not contradict."""
+    against = OPPOSED.get((recording.action or "").partition(" ")[0])
+    return [
+        x
+        for x in segments(recording.clip)
+        if against is None or not any(a.kind.startswith(against) for a in x.actions)
+    ]
 
 
 def _contradicted(recording: Recording) -> bool:

@@ -143,13 +143,16 @@ def punches(s: Signals) -> list[Action]:
     for side in (0, 1):
         wrist = smooth(s.wrist[:, side], 0.03 * s.fps)
         velocity = rate(wrist, s.fps)
-        fast = (velocity[:, 0] > 2.5) & (np.abs(velocity[:, 1]) < 0.6 * velocity[:, 0])
+        fast = (velocity[:, 0] > 3.0) & (s.speed < 0.8) & (np.abs(velocity[:, 1]) < 0.6 * velocity[:, 0])
         fast &= np.abs(velocity[:, 2]) < 0.6 * velocity[:, 0]
         for a, b in runs(fast):
             reach = slice(b - 1, min(len(s), b + round(0.2 * s.fps)))
             after = slice(b, min(len(s), b + round(0.5 * s.fps)))
-            level = np.abs(wrist[reach, 2]).max() < 0.25
-            if wrist[reach, 0].max() > 0.38 and level and (velocity[after, 0] < -0.5).any():
+            level = np.abs(wrist[reach, 2]).max() < 0.22
+            kicking = (
+                np.abs(s.foot[max(0, a - 9) : b + 9, 0, 0] - s.foot[max(0, a - 9) : b + 9, 1, 0]).max() > 0.8
+            )
+            if wrist[reach, 0].max() > 0.38 and level and not kicking and (velocity[after, 0] < -0.5).any():
                 begin, end = max(0, a - round(0.4 * s.fps)), min(len(s), b + round(0.5 * s.fps))
                 found.append(Action(f"punch_{SIDES[side]}", begin, end))
     return _apart(found)

@@ -19,7 +19,7 @@ VERB = re.compile(r"\{([^{}]*)\}")
 
 #: Verbs that double their last consonant before -ing.
 DOUBLING = {"run", "jog", "step", "sidestep", "side-step", "stop", "squat", "sit", "get", "put", "hop", "spin",
-            "drop", "trot", "let"}  # fmt: skip
+            "drop", "trot", "let", "begin"}  # fmt: skip
 IRREGULAR_GERUND = {"lie": "lying"}
 IRREGULAR_THIRD = {"have": "has"}
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from kmm.data.actions import Action, runs
 from kmm.data.contacts import hysteresis
 from kmm.data.signals import Signals
+from kmm.skeleton import STANDING_HEIGHT
 
 OFF_FLOOR = 0.05  # metres below which a foot still counts as on the floor
 LOW_ON, LOW_OFF = 0.78, 0.86  # pelvis heights of a body that is down
@@ -31,11 +32,11 @@ def jumps(s: Signals) -> list[Action]:
             continue
         before, after = s.clearance[max(0, a - ready) : a], s.clearance[b : b + ready]
         level = (before.max(1).min() < 0.09, after.max(1).min() < 0.09)
-        rise = s.height[a:b].max() - min(s.height[max(0, a - ready) : a].mean(), 0.97)
+        rise = s.height[a:b].max() - STANDING_HEIGHT
         high = s.clearance[a:b].min(1).max()
         # in flight the feet stay about level, where a running stride has one of them far behind
         apart = np.abs(s.foot[a:b, 0, 0] - s.foot[a:b, 1, 0]).max()
-        if all(level) and rise > 0.08 and high > 0.08 and apart < 0.45 and s.upright[a:b].min() > 0.6:
+        if all(level) and rise > 0.02 and high > 0.08 and apart < 0.45 and s.upright[a:b].min() > 0.6:
             flights.append((a, b))
     found: list[Action] = []
     group: list[tuple[int, int]] = []
@@ -58,7 +59,8 @@ def _jump(s: Signals, group: list[tuple[int, int]]) -> list[Action]:
     forward = float(moved @ np.array([np.sin(yaw), -np.cos(yaw)])) / len(group)
     left = float(moved @ np.array([np.cos(yaw), np.sin(yaw)])) / len(group)
     turned = float(np.degrees(s.yaw[b - 1] - s.yaw[a]))
-    if abs(turned) > 60 and len(group) == 1:
+    passing = float(np.median(s.speed[a:b])) > 1.0  # a bound on the way, not a jump from standing
+    if abs(turned) > 60 and len(group) == 1 and not passing:
         kind = "jump_turn_left" if turned > 0 else "jump_turn_right"
     elif forward > 0.25 and abs(left) < 0.5 * forward:
         kind = "jump_forward"
@@ -66,7 +68,7 @@ def _jump(s: Signals, group: list[tuple[int, int]]) -> list[Action]:
         kind = "jump_backward"
     elif abs(left) > 0.25 and abs(forward) < 0.5 * abs(left):
         kind = "jump_left" if left > 0 else "jump_right"
-    elif np.hypot(forward, left) < 0.3:
+    elif np.hypot(forward, left) < 0.3 and not passing:
         kind = "jump"
     else:
         return []  # no word for this direction
@@ -119,10 +121,11 @@ def _episode(s: Signals, a: int, b: int) -> list[Action]:
             s, pose, begin if stood_before else None, first, last, end if stood_after else None
         )
     travelled = float(np.linalg.norm(s.joints[end - 1, 0, :2] - s.joints[begin, 0, :2]))
-    if pose in ("crouch", "squat") and stood_before and stood_after and travelled < 0.25:
-        feet_down = float(np.mean(s.clearance[begin:end].min(1) < OFF_FLOOR)) > 0.95
+    if pose in ("crouch", "squat", "kneel") and stood_before and stood_after and travelled < 0.25:
+        # both feet stay where they are (a retargeted squat may lift them by some centimetres)
+        shifted = float(np.ptp(s.joints[begin:end, 7:9, :2], axis=0).max())
         low_enough = s.height[a:b].min() < 0.66
-        if feet_down and low_enough and end - begin < 6 * s.fps:
+        if shifted < 0.2 and low_enough and end - begin < 6 * s.fps:
             return [Action("squat", begin, end, count=1)]
     if pose == "bend" and stood_before and stood_after and end - begin < 6 * s.fps:
         return [Action("bend_down", begin, end)]
@@ -155,7 +158,7 @@ def _pose(s: Signals, a: int, b: int) -> str:
     upright = float(np.median(s.upright[at]))
     knees = np.median(s.knee_height[at], axis=0)
     feet_ahead = float(np.median(s.foot[at, :, 0]))
-    feet_down = float(np.mean(s.clearance[at].max(1) < 0.12)) > 0.7
+    feet_down = float(np.mean(s.clearance[at].max(1) < 0.16)) > 0.7
     if float(np.median(s.head_height[at])) < 0.5 and lowest < 0.4 and upright < 0.5:
         return "lie"
     if upright < 0.6 and s.head_height[at].min() < 1.05:

@@ -55,10 +55,40 @@ def phrase(action: Action, rng: np.random.Generator) -> str:
     text = expand(pick(alternatives, rng), rng, rules)
     if kind == "turn_left" and action.speed:
         text = f"{'slowly' if action.speed == 'slow' else 'quickly'} {text}"
+    if action.count and gait == "walk":
+        return _steps(action, way, rng)
     if action.count:
         text += " " + expand(f"<times_{action.count if action.count <= 6 else 'many'}>", rng, rules)
     text = text.strip()
     return swap_left_right(text) if side_of(action.kind) == "right" else text
+
+
+def _steps(action: Action, way: str, rng: np.random.Generator) -> str:
+    """A few counted steps: "{take} three steps to the left"."""
+    number = f"<number_{action.count}> step{'s' if action.count > 1 else ''}"
+    where = {
+        "forward": "<ahead>",
+        "backward": "<back>",
+        "left": "[to the left|sideways to the left|to the side, left]",
+    }
+    template = f"[{{take}} {number}|{{walk}} {number}] {where.get(way, '')}"
+    text = expand(template, rng, RULES)
+    return swap_left_right(text) if side_of(action.kind) == "right" else text
+
+
+def _linked(phrases: list[str], actions: Sequence[Action], rng: np.random.Generator) -> list[str]:
+    """Setting off after standing and standing after going are at times worded as starting and stopping."""
+    out = phrases[:1]
+    for before, after, words in zip(actions[:-1], actions[1:], phrases[1:], strict=True):
+        going = re.compile("walk|run")
+        if before.kind == "stand" and going.match(after.kind) and rng.random() < 0.5:
+            words = f"{{{pick(('start', 'begin'), rng)}}} {conjugate(words, 'gerund')}"
+        elif after.kind == "stand" and going.match(before.kind) and rng.random() < 0.6:
+            words = pick(
+                ("{stop}", "{come} to a stop", "{stop} and {stand} still", "{halt}", "{stop} moving"), rng
+            )
+        out.append(words)
+    return out
 
 
 def describe(
@@ -70,7 +100,7 @@ def describe(
     activity: str | None = None,
 ) -> str:
     """One sentence for actions that follow one another, a gesture meanwhile, and the set's style merged in."""
-    phrases = [phrase(a, rng) for a in actions]
+    phrases = _linked([phrase(a, rng) for a in actions], actions, rng)
     if meanwhile is not None:
         gesture = conjugate(phrase(meanwhile, rng), "gerund")
         phrases[-1] += f" {pick(('while', 'while', 'and at the same time', 'whilst'), rng)} {gesture}"

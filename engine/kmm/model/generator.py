@@ -29,6 +29,7 @@ class GeneratorConfig:
     depth: int = 4
     residual_depth: int = 3
     expand: int = 1
+    dropout: float = 0.1
     codes: int = 512
     token_layers: int = 6
     code_dim: int = 256
@@ -65,9 +66,9 @@ class Layout:
 class Backbone(nn.Module):
     """Bidirectional Mamba layers over [text latents | motion], giving the motion part back."""
 
-    def __init__(self, width: int, depth: int, expand: int) -> None:
+    def __init__(self, width: int, depth: int, expand: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(BidirectionalMamba(width, expand) for _ in range(depth))
+        self.layers = nn.ModuleList(BidirectionalMamba(width, expand, dropout=dropout) for _ in range(depth))
         self.norm = RMSNorm(width)
 
     def forward(self, text: Tensor, text_mask: Tensor, motion: Tensor, mask: Tensor) -> Tensor:
@@ -102,11 +103,11 @@ class Generator(nn.Module):
         self.role = nn.Embedding(3, width)
         self.place = nn.Sequential(nn.Linear(24, width), nn.SiLU(), nn.Linear(width, width))
         self.token = nn.Embedding(config.codes + 1, width)  # the last one is [MASK]
-        self.masked_mamba = Backbone(width, config.depth, config.expand)
+        self.masked_mamba = Backbone(width, config.depth, config.expand, config.dropout)
         self.head = nn.Linear(width, config.codes)
         self.code = nn.Linear(config.code_dim, width)
         self.layer = nn.Embedding(config.token_layers, width)
-        self.residual_mamba = Backbone(width, config.residual_depth, config.expand)
+        self.residual_mamba = Backbone(width, config.residual_depth, config.expand, config.dropout)
         self.residual_head = nn.Parameter(torch.randn(config.token_layers - 1, config.codes, width) * 0.02)
         self.alignment = Alignment(width, config.code_dim)
 

@@ -39,10 +39,18 @@ class RMSNorm(nn.Module):
 class BidirectionalMamba(nn.Module):
     """x (B, L, width), mask (B, L) True where valid -> x plus both directions' outputs, (B, L, width)."""
 
-    def __init__(self, width: int, expand: int = 2, head: int = 64, state: int = 64, conv: int = 4) -> None:
+    def __init__(
+        self,
+        width: int,
+        expand: int = 2,
+        head: int = 64,
+        state: int = 64,
+        conv: int = 4,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
         self.inner = expand * width  # channels a direction
-        self.head, self.state = head, state
+        self.head, self.state, self.dropout = head, state, dropout
         self.heads = self.inner // head
         if self.inner % head:
             raise ValueError(f"expand * width must be a multiple of the head size {head}, got {self.inner}")
@@ -79,7 +87,7 @@ class BidirectionalMamba(nn.Module):
         y = scan(values, dt, -torch.exp(self.A_log), B, C) + values * self.D[:, None]
         y = _reverse_second(y.reshape(batch, length, 2, self.inner)) * F.silu(z)
         y = F.rms_norm(y, (self.inner,), eps=1e-5) * self.out_norm
-        out: Tensor = x + self.out_proj(y.flatten(2))
+        out: Tensor = x + F.dropout(self.out_proj(y.flatten(2)), self.dropout, self.training)
         return out
 
 

@@ -62,7 +62,9 @@ def losses(
     text, text_mask = module.read_text(batch.text, batch.text_mask, drop)
     logits = module.logits(text, text_mask, shown, batch.layout)
     layer = int(rng.integers(1, module.config.token_layers))
-    residual = module.residual_logits(text, text_mask, batch.tokens, layer, batch.layout)
+    noise = torch.from_numpy(rng.integers(0, module.mask_token, batch.tokens.shape))
+    seen = torch.where(torch.from_numpy(rng.random(noise.shape) < CORRUPT), noise, batch.tokens)
+    residual = module.residual_logits(text, text_mask, seen, layer, batch.layout)
     plain, _ = module.read_text(batch.text, batch.text_mask)
     alignment = module.alignment.loss(
         module.alignment.embed_text(plain, batch.text_mask),

@@ -30,34 +30,77 @@ class Word:
 
 
 LIMB = "hand|arm|leg|foot|fist"
+ARMS = r"|\braises?\b|waves?"
+GOES = r"\bwalks?\b|\bruns?\b"
+TURNED = r"turn|circle|curv|spin|pirouette|around|rotat|whirl|directions"
 STILL = r"\b(stands?|idle|raises?|lifts?|waves?|waving|bows?|drinks?|squats?)\b"
 WORDS = (
-    Word("walk", r"walk_(?!in)", r"walk|stroll|sneak|tiptoe", r"\b(run|runs|running|jog|jogs|sprints?)\b|" + STILL),
+    Word(
+        "walk",
+        r"walk_(?!in)",
+        r"walk|stroll|sneak|tiptoe",
+        r"\b(run|runs|running|jog|jogs|sprints?)\b|" + STILL,
+    ),
     Word("run", r"run_", r"\brun|jog|sprint|dash", r"\bwalk|" + STILL),
-    Word("forward", r"(walk|run)_forward", r"forward|\bwalks?\b|\bruns?\b|walking|running|jogs", r"backward|sideways|in place"),
+    Word(
+        "forward",
+        r"(walk|run)_forward",
+        r"forward|\bwalks?\b|\bruns?\b|walking|running|jogs",
+        r"backward|sideways|in place",
+    ),
     Word("backward", r"(walk|run)_backward", r"back(ward|wards)?\b", r"\bforward"),
     Word("sideways", r"(walk|run)_(left|right)$", r"sideways|side|all directions", r"(walks?|runs?) forward"),
     Word("diagonally", r"(walk|run)_diagonal", r"diagonal|sideways", r"(walks?|runs?) forward|backward"),
-    Word("turn left", r"(turn|circle|halfcircle|curve)_left", r"left|counter|anticlockwise", r"right|\bclockwise"),
-    Word("turn right", r"(turn|circle|halfcircle|curve)_right", r"right|\bclockwise", r"left|counter|anticlockwise"),
-    Word("turn", r"(turn|circle|halfcircle)_", r"turn|circle|curv|spin|pirouette|around|rotat|whirl|directions", r"straight|walking forward|\bbows?\b|" + STILL),
+    Word(
+        "turn left",
+        r"(turn|circle|halfcircle|curve)_left",
+        r"left|counter|anticlockwise",
+        r"right|\bclockwise",
+    ),
+    Word(
+        "turn right",
+        r"(turn|circle|halfcircle|curve)_right",
+        r"right|\bclockwise",
+        r"left|counter|anticlockwise",
+    ),
+    Word("turn", r"(turn|circle|halfcircle)_", TURNED, r"straight|walking forward|" + STILL),
     Word("jump", r"jump", r"jump|hop|leap|shoots a basketball|cheer", r"\bwalk|\bruns?\b|" + STILL),
     Word("jump forward", r"jump_forward", r"forward|hop|far", r"high|turn"),
     Word("squat", r"squat", r"squat|crouch|bend|put|floor", r"\bwalk|\bruns?\b|\braises?\b|waves?"),
-    Word("crouch", r"(crouch|crouch_down)$", r"crouch|squat|karate|kick|block|punch", r"\bwalks?\b|\bruns?\b|\braises?\b|waves?"),
+    Word("crouch", r"(crouch|crouch_down)$", r"crouch|squat|karate|kick|block|punch", GOES + ARMS),
     Word("sit", r"sit", r"\bsit", r"\bwalks?\b|\bruns?\b|\braises?\b|waves?|dance"),
     Word("kneel", r"kneel", r"kneel|karate", r"\bwalks?\b|\bruns?\b|squat|\braises?\b|waves?"),
     Word("lie", r"lie", r"\blie|dead|asleep", r"\bwalks?\b|\bruns?\b|crawl|push-up|swim"),
-    Word("bow, bend", r"bow|bend_down", r"\bbow|bend|pick|puts|scoop|wash|lean|tired|laugh", r"\bwalks?\b|\bruns?\b|\braises?\b|waves?"),
-    Word("stand", r"stand", r"stand|idle|bow|drink|raise|wave|wait|bored|balance", r"\bwalks?\b|\bruns?\b"),
-    Word("raise left", r"(raise|wave|raise_lower|lower)_left", rf"left ({LIMB}|elbow)|both (hands|arms)", rf"right ({LIMB})"),
-    Word("raise right", r"(raise|wave|raise_lower|lower)_right", rf"right ({LIMB})|both (hands|arms)", rf"left ({LIMB})"),
-    Word("raise both", r"(raise|wave|raise_lower|lower)_both", r"both (hands|arms)|arms|basketball", rf"(left|right) ({LIMB})"),
+    Word("bow, bend", r"bow|bend_down", r"\bbow|bend|pick|puts|scoop|wash|lean|tired|laugh", GOES + ARMS),
+    Word("stand", r"stand", r"stand|idle|bow|drink|raise|wave|wait|bored|balance", GOES),
+    Word(
+        "raise left",
+        r"(raise|wave|raise_lower|lower)_left",
+        rf"left ({LIMB}|elbow)|both (hands|arms)",
+        rf"right ({LIMB})",
+    ),
+    Word(
+        "raise right",
+        r"(raise|wave|raise_lower|lower)_right",
+        rf"right ({LIMB})|both (hands|arms)",
+        rf"left ({LIMB})",
+    ),
+    Word(
+        "raise both",
+        r"(raise|wave|raise_lower|lower)_both",
+        r"both (hands|arms)|arms|basketball",
+        rf"(left|right) ({LIMB})",
+    ),
     Word("wave", r"wave_", r"\bwav", r"\braises?\b|\blifts?\b"),
     Word("kick left", r"kick_left", r"kick", r"kick.*right|\bwalks?\b|\bruns?\b"),
     Word("kick right", r"kick_right", r"kick|karate", r"kick.*left|\bwalks?\b|\bruns?\b"),
-    Word("punch", r"punch_", r"punch|box|jab|fight|karate|block|strike", r"\bwalks?\b|\bruns?\b|\braises?\b|waves?|kick"),
-)  # fmt: skip
+    Word(
+        "punch",
+        r"punch_",
+        r"punch|box|jab|fight|karate|block|strike",
+        r"\bwalks?\b|\bruns?\b|\braises?\b|waves?|kick",
+    ),
+)
 
 
 @dataclass

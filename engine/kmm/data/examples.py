@@ -36,8 +36,8 @@ LABELS = {
 }
 
 
-#: First word of a set's label -> beginnings of kinds that cannot be meant: a slow wave looks like raising and lowering
-#: the arm, a lame jog like a walk.
+#: First word of a set's label -> beginning of kinds that cannot be meant: a slow wave looks like raising and
+#: lowering an arm, a lame jog like a walk.
 OPPOSED = {"wave": "raise_lower", "run": "walk", "jog": "walk", "sprint": "walk", "walk": "run"}
 
 

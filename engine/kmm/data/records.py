@@ -16,8 +16,10 @@ import numpy as np
 
 from kmm import rotations as rot
 from kmm.clip import FPS, Clip
+from kmm.data.contacts import REST_HEIGHT
 from kmm.data.retiming import WINDOW, natural_speed
-from kmm.skeleton import PARENTS
+from kmm.formats import amass
+from kmm.skeleton import CONTACT_JOINTS, PARENTS
 
 SPLITS = ("train", "val", "test")
 JOINTS = len(PARENTS)
@@ -151,7 +153,7 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
 
 
 def read_amass(folder: str | Path, captions: str | Path | None = None, split: str = "train") -> Recordings:
-    """Read every AMASS npz under `folder` (poses (N, >= 66), trans (N, 3), mocap_framerate), resampled to 30 fps.
+    """Read every AMASS npz under `folder`, resampled to 30 fps.
 
     captions: a jsonl file, a line {"file": path relative to folder, "split": ..., "texts": [{"text", "start",
     "end"}]}, times in seconds; without start and end a text is about the whole clip.
@@ -169,12 +171,7 @@ def read_amass(folder: str | Path, captions: str | Path | None = None, split: st
         seen.add(name)
         entry = described.get(name, {})
         try:
-            with np.load(path) as arrays:
-                rate = next((k for k in ("mocap_framerate", "mocap_frame_rate") if k in arrays), None)
-                if rate is None:
-                    raise ValueError("no mocap_framerate")
-                poses, trans, fps = arrays["poses"], arrays["trans"], float(arrays[rate])
-            clip = _clip(poses[:, : JOINTS * 3], trans, fps).resample(FPS)
+            clip = _grounded(amass.load(path).resample(FPS))
             out.items.append(
                 Recording(
                     set="amass",
@@ -185,7 +182,7 @@ def read_amass(folder: str | Path, captions: str | Path | None = None, split: st
                     texts=tuple(_texts(entry.get("texts", ()), len(clip))),
                 )
             )
-        except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             out.problems.append(f"{name}: {error}")
     out.problems += [f"{name}: has captions but no motion file" for name in described if name not in seen]
     return out
@@ -206,6 +203,19 @@ def _read_captions(path: Path, problems: list[str]) -> dict[str, dict[str, Any]]
         except (ValueError, KeyError, TypeError) as error:
             problems.append(f"{path.name} line {number}: not a captions row ({error})")
     return described
+
+
+def _grounded(clip: Clip) -> Clip:
+    """Moved up or down so that the lower foot is on the floor: the subject's legs were not this skeleton's."""
+    if len(clip) == 0:
+        raise ValueError("no frames")
+    above = (clip.joints()[:, list(CONTACT_JOINTS), 2] - REST_HEIGHT).min(1)
+    lowered = clip.transform(0.0, (0.0, 0.0, -float(np.percentile(above, 5))))
+    return replace(
+        lowered,
+        translation=lowered.translation.astype(np.float32),
+        rotations=lowered.rotations.astype(np.float32),
+    )
 
 
 def _split(name: str) -> str:

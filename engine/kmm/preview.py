@@ -1,0 +1,168 @@
+"""Film strips: a few frames of a motion side by side as a picture (needs pillow)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from kmm.clip import Array, Clip, heading
+from kmm.formats.files import replacing
+from kmm.mannequin import FLOOR, Camera, Window, draw_body, draw_floor
+
+WIDTH = 1600  #: pixels of every strip
+MARGIN = 28
+MAP = 190  #: width of the plan of the path at the right
+OVERSAMPLE = 3
+
+PAPER, INK, FAINT = (247, 246, 243), (48, 50, 54), (140, 140, 138)
+_SCALE = 150.0  # pixels a metre
+_ABOVE, _BELOW = 2.15, 0.34  # metres of picture above and below the floor under the pelvis
+_CAMERA = Camera(azimuth=np.radians(-42), elevation=np.radians(14), scale=_SCALE)
+_FINE = replace(
+    _CAMERA, scale=_SCALE * OVERSAMPLE
+)  # bodies are drawn larger and then averaged, for smooth edges
+
+
+def film_strip(clip: Clip, path: str | os.PathLike[str], count: int = 8, title: str = "") -> None:
+    """Write a PNG of `count` bodies, evenly spaced in time from the first frame to the last.
+
+    The view follows the pelvis and does not turn with it; a plan at the right shows the way and where the body
+    faces. ValueError if the clip has no frames.
+    """
+    film_strip_sheet([clip], [title], path, count)
+
+
+def film_strip_sheet(
+    clips: Sequence[Clip], titles: Sequence[str], path: str | os.PathLike[str], count: int = 8
+) -> None:
+    """Write a PNG with a film strip a row. ValueError if there is nothing to draw or titles do not match."""
+    if len(clips) != len(titles) or not clips:
+        raise ValueError(
+            f"a sheet needs a title for each of one or more clips, got {len(clips)} and {len(titles)}"
+        )
+    if count < 1 or any(len(clip) == 0 for clip in clips):
+        raise ValueError("a film strip needs one or more bodies of a clip that has frames")
+    rows = [_row(clip, title, count) for clip, title in zip(clips, titles, strict=True)]
+    sheet = Image.new("RGB", (WIDTH, sum(row.height for row in rows)), PAPER)
+    top = 0
+    for row in rows:
+        sheet.paste(row, (0, top))
+        top += row.height
+        if row is not rows[-1]:
+            ImageDraw.Draw(sheet).line([(MARGIN, top), (WIDTH - MARGIN, top)], fill=(222, 220, 215))
+    with replacing(Path(path)) as file:
+        sheet.save(file, "PNG", optimize=True)
+
+
+def _row(clip: Clip, title: str, count: int) -> Image.Image:
+    frames = np.unique(np.linspace(0, len(clip) - 1, count).round().astype(int))
+    head = 34 if title else 0
+    high = int((_ABOVE + _BELOW) * _SCALE)
+    told = len(clip.segments) > 1  # one prompt is the title's to tell
+    row = Image.new("RGB", (WIDTH, head + high + (84 if told else 44)), PAPER)
+    centres = MARGIN + (WIDTH - 2 * MARGIN - MAP) * (np.arange(len(frames)) + 0.5) / count
+    row.paste(_scene(clip, frames, centres, high), (0, head))
+    draw = ImageDraw.Draw(row)
+    if title:
+        _text(draw, (MARGIN, 22), title, INK, 26, "la", WIDTH - 2 * MARGIN)
+    for frame, x in zip(frames, centres, strict=True):
+        _text(draw, (x, head + high + 4), f"{frame / clip.fps:.2f} s", FAINT, 17)
+    if told:
+        _draw_segments(draw, clip, centres, head + high + 36)
+    _draw_plan(row, clip, frames, (WIDTH - MARGIN - MAP + 24, head + 40, WIDTH - MARGIN, head + high - 20))
+    return row
+
+
+def _scene(clip: Clip, frames: Array, centres: Array, high: int) -> Image.Image:
+    """The bodies on their patches of floor, with their middles at the given pixel columns."""
+    scene = np.broadcast_to(np.array(PAPER) / 255, (high, WIDTH, 3)).copy()
+    for frame, centre in zip(frames, centres, strict=True):
+        part, window = _around(centre, FLOOR, FLOOR * np.sin(_CAMERA.elevation), _CAMERA)
+        dark = draw_floor(
+            clip, frame, _CAMERA, window, _under_pelvis(clip, frame), clip.translation[: frame + 1, :2]
+        )
+        scene[part] *= 1 - dark[..., None] * (1 - np.array([0.22, 0.23, 0.27]))
+    scene = scene.repeat(OVERSAMPLE, axis=0).repeat(OVERSAMPLE, axis=1)
+    for frame, centre in zip(frames, centres, strict=True):
+        part, window = _around(centre, 1.25, np.inf, _FINE)
+        body = draw_body(clip, frame, _FINE, window, _under_pelvis(clip, frame))
+        scene[part] += (body[..., :3] - scene[part]) * body[..., 3:]
+    return Image.fromarray((scene * 255 + 0.5).astype(np.uint8)).resize((WIDTH, high), Image.Resampling.BOX)
+
+
+def _around(centre: float, across: float, along: float, camera: Camera) -> tuple[tuple[slice, slice], Window]:
+    """The part of a scene within some metres of where a body stands, and its window."""
+    zoom = camera.scale / _SCALE
+    row, column = _ABOVE * camera.scale, centre * zoom
+    left, right = (int(np.clip(column + x * camera.scale, 0, WIDTH * zoom)) for x in (-across, across))
+    height = int((_ABOVE + _BELOW) * _SCALE) * zoom
+    top, bottom = (int(np.clip(row + y * camera.scale, 0, height)) for y in (-along, along))
+    return (slice(top, bottom), slice(left, right)), Window(
+        bottom - top, right - left, (row - top, column - left)
+    )
+
+
+def _under_pelvis(clip: Clip, frame: int) -> Array:
+    return clip.translation[frame] * [1, 1, 0]
+
+
+def _draw_plan(row: Image.Image, clip: Clip, frames: Array, box: tuple[int, int, int, int]) -> None:
+    """The way seen from above, with a wedge, darker with time, where each body stands and faces."""
+    left, top, right, bottom = box
+    size = np.array([right - left, bottom - top]) * OVERSAMPLE
+    plan = Image.new("RGBA", tuple(size.tolist()), (*PAPER, 0))
+    draw = ImageDraw.Draw(plan)
+    ca, sa = np.cos(_CAMERA.azimuth), np.sin(_CAMERA.azimuth)
+    turn = np.array([[ca, sa], [sa, -ca]])  # the world's x and y -> right and down in the plan
+    way = clip.translation[:, :2] @ turn.T
+    low, high = way.min(0), way.max(0)
+    pixels = min(((size - 44 * OVERSAMPLE) / np.maximum(high - low, 1e-6)).min(), 45 * OVERSAMPLE)
+    way = (way - (low + high) / 2) * pixels + size / 2
+    draw.line([tuple(p) for p in way.tolist()], fill=(*FAINT, 150), width=2 * OVERSAMPLE, joint="curve")
+    yaw = heading(clip.rotations[frames, 0])
+    for i, at in enumerate(way[frames]):
+        ahead = turn @ np.array([np.sin(yaw[i]), -np.cos(yaw[i])]) * OVERSAMPLE
+        side = np.array([-ahead[1], ahead[0]])
+        wedge = [at + 10 * ahead, at - 5 * ahead + 6 * side, at - 5 * ahead - 6 * side]
+        late = (i + 1) / len(frames)
+        colour = tuple(round(p + (q - p) * late) for p, q in zip(PAPER, INK, strict=True))
+        draw.polygon([tuple(p.tolist()) for p in wedge], fill=colour, outline=FAINT)
+    plan = plan.resize((right - left, bottom - top), Image.Resampling.BOX)
+    row.paste(plan, (left, top), plan)
+    metres = float(np.linalg.norm(np.diff(clip.translation[:, :2], axis=0), axis=-1).sum())
+    _text(ImageDraw.Draw(row), ((left + right) / 2, bottom + 24), f"{metres:.1f} m", FAINT, 17)
+
+
+def _draw_segments(draw: ImageDraw.ImageDraw, clip: Clip, centres: Array, top: int) -> None:
+    """A bar for each segment, as long as it lasts, with its prompt."""
+
+    def column(frame: int) -> float:
+        return float(centres[0] + (centres[-1] - centres[0]) * frame / max(len(clip) - 1, 1))
+
+    for segment in clip.segments:
+        left, right = column(segment.start), column(min(segment.end, len(clip) - 1))
+        draw.line([(left + 2, top), (right - 2, top)], fill=FAINT, width=3)
+        _text(draw, ((left + right) / 2, top + 8), segment.prompt, INK, 17, "ma", right - left)
+
+
+def _text(
+    draw: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    colour: tuple[int, int, int],
+    size: int,
+    anchor: str = "ma",
+    width: float = np.inf,
+) -> None:
+    """A line of text, cut short to fit a width."""
+    font = ImageFont.load_default(size)
+    short = text
+    while short and draw.textlength(short, font) > width:
+        text = text[:-1]
+        short = text.rstrip() + "..." if text else ""
+    draw.text(at, short, fill=colour, font=font, anchor=anchor)

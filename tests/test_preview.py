@@ -65,7 +65,7 @@ def test_sides_and_face_are_seen_from_where_they_should_be():
     assert middle(back, "left") < middle(back, "right")
     heads = [picture[30:60, 88:112] for picture in (front, back)]
     visor = [((head[..., :3].max(-1) < 0.3) & (head[..., 3] > 0)).sum() for head in heads]
-    assert visor[0] > 20 and visor[1] == 0
+    assert visor[0] > 30 and visor[1] < 6  # a few shadowed pixels under the back of the head
     assert where(its_left, "left").sum() > 2 * where(its_left, "right").sum()
 
 

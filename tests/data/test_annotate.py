@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kmm.clip import Clip
+from kmm.data.annotate import actions, annotate, segments
+from kmm.data.signals import signals
+from kmm.data.wording import swap_left_right
+
+from .figures import HEIGHT, bump, constant, figure, jump, ramp, run, walk
+
+FIGURES = {
+    "walk_forward": walk(),
+    "run_forward": run(),
+    "walk_backward": figure(4, forward=lambda t: -0.8 * t),
+    "walk_left": figure(4, left=lambda t: 0.6 * t, step_rate=2.4),
+    "walk_right": figure(4, left=lambda t: -0.6 * t, step_rate=2.4),
+    "walk_diagonal_left": figure(4, forward=lambda t: 0.8 * t, left=lambda t: 0.5 * t),
+    "walk_circle_left": walk(1.0, 8, turn=50),
+    "walk_curve_right": walk(1.1, 4, turn=-15),
+    "stand": figure(4),
+    "turn_left": figure(4, yaw=ramp(0, 90, 1, 2.5)),
+    "turn_right": figure(4, yaw=ramp(0, -180, 1, 3)),
+    "squat": figure(3, height=bump(0.45, 0.6, 2.2, HEIGHT)),
+    "jump": jump(),
+    "jump_forward": jump(ahead=0.7),
+    "jump_turn_left": jump(yaw=ramp(0, 180, 1, 1.55)),
+    "bow": figure(4, lean=bump(50, 0.8, 2.8)),
+    "raise_lower_left": figure(4, left_arm=bump(60, 0.8, 3, -75)),
+    "raise_lower_both": figure(4, left_arm=bump(60, 0.8, 3, -75), right_arm=bump(60, 0.8, 3, -75)),
+    "wave_right": figure(
+        5, right_arm=lambda t: ramp(-75, 50, 0.8, 1.5)(t) + ramp(0, -125, 3.8, 4.6)(t)
+        + 15 * np.sin(4 * np.pi * t) * ((t > 1.5) & (t < 3.5))
+    ),
+}  # fmt: skip
+
+
+def kinds(clip: Clip) -> list[str]:
+    return [a.kind for a in actions(signals(clip))]
+
+
+def texts(clip: Clip) -> str:
+    return " | ".join(c.text for c in annotate(clip))
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_a_figure_that_does_one_thing_is_called_that(kind):
+    found = set(kinds(FIGURES[kind])) - {"stand"}
+    # raising and lowering are also said one by one
+    parts = {"raise_lower": {"raise", "lower"}}
+    side = kind.rpartition("_")[2]
+    allowed = {kind} | {f"{p}_{side}" for k, v in parts.items() if kind.startswith(k) for p in v}
+    assert kind in kinds(FIGURES[kind])
+    assert found <= allowed
+
+
+@pytest.mark.parametrize("kind", FIGURES)
+def test_the_mirrored_figure_does_the_same_on_the_other_side(kind):
+    swapped = [swap_left_right(k.replace("_", " ")).replace(" ", "_") for k in kinds(FIGURES[kind])]
+    assert kinds(FIGURES[kind].mirror()) == swapped
+
+
+@settings(max_examples=15)
+@given(
+    kind=st.sampled_from(sorted(FIGURES)),
+    yaw=st.floats(-np.pi, np.pi),
+    x=st.floats(-50, 50),
+    y=st.floats(-50, 50),
+)
+def test_captions_do_not_depend_on_where_the_world_begins(kind, yaw, x, y):
+    clip = FIGURES[kind]
+    assert kinds(clip.transform(yaw, (x, y, 0.0))) == kinds(clip)
+
+
+@given(wait=st.integers(30, 90))
+@settings(max_examples=10)
+def test_a_turn_is_found_where_it_is(wait):
+    late = wait / 30
+    clip = figure(4 + late, yaw=ramp(0, 90, 1 + late, 2.5 + late))
+    (turn,) = (a for a in actions(signals(clip)) if a.kind == "turn_left")
+    assert abs(turn.start - (30 + wait)) <= 8 and abs(turn.end - (75 + wait)) <= 8
+    assert turn.amount == pytest.approx(90, abs=8)
+
+
+@given(degrees=st.floats(80, 200), sign=st.sampled_from([-1, 1]))
+@settings(max_examples=10)
+def test_turning_on_the_way_is_measured(degrees, sign):
+    clip = figure(6, forward=lambda t: 1.1 * t, yaw=ramp(0, sign * degrees, 2, 3.5), along_yaw=True)
+    found = [a for a in actions(signals(clip)) if "_turn_" in a.kind or "halfcircle" in a.kind]
+    assert [a.kind.rpartition("_")[2] for a in found] == ["left" if sign > 0 else "right"]
+    assert found[0].amount == pytest.approx(sign * degrees, abs=12)
+
+
+def test_what_follows_one_another_is_also_said_in_one_sentence():
+    clip = figure(6, forward=lambda t: 1.2 * t, yaw=ramp(0, 90, 2, 3.2), along_yaw=True)
+    chains = {tuple(a.kind for a in s.actions) for s in segments(clip)}
+    assert ("walk_forward", "walk_turn_left", "walk_forward") in chains
+
+
+def test_a_gesture_on_the_way_is_said_with_the_walk():
+    clip = walk(1.2, 4, left_arm=bump(60, 0.8, 3, -75))
+    assert any(s.meanwhile is not None and "left" in s.meanwhile.kind for s in segments(clip))
+    assert any(
+        "while" in c.text or "at the same time" in c.text or "whilst" in c.text for c in annotate(clip)
+    )
+
+
+def test_slow_and_fast():
+    assert {a.speed for a in actions(signals(walk(0.5)))} == {"slow"}
+    assert {a.speed for a in actions(signals(walk(1.1)))} == {""}
+    assert {a.speed for a in actions(signals(run(4.0)))} == {"fast"}
+
+
+@pytest.mark.parametrize("metres, steps", [(0.9, 2), (1.5, 3)])
+def test_few_steps_are_counted(metres, steps):
+    clip = figure(5, forward=ramp(0, metres, 1.7, 1.7 + metres / 0.8), step_rate=1.6)
+    (going,) = (a for a in actions(signals(clip)) if a.kind == "walk_forward")
+    assert abs(going.count - steps) <= 1
+
+
+def test_two_squats_are_counted():
+    down_and_up = bump(-0.5, 0.6, 2.2), bump(-0.5, 2.4, 4.0)
+    clip = figure(5, height=lambda t: HEIGHT + sum(d(t) for d in down_and_up))
+    assert [a.count for a in actions(signals(clip)) if a.kind == "squat"] == [2]
+
+
+def test_a_body_off_the_floor_for_long_gets_no_words():
+    assert annotate(figure(4, forward=lambda t: 1.2 * t, lift=constant(0.4))) == []
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 3, 10])
+def test_a_very_short_clip_gets_no_caption_and_no_error(frames):
+    assert annotate(walk().slice(0, frames)) == []
+
+
+def test_captions_are_inside_the_clip_and_repeatable():
+    clip = figure(6, forward=lambda t: 1.2 * t, yaw=ramp(0, 90, 2, 3.2), along_yaw=True)
+    found = annotate(clip, seed=3)
+    assert found == annotate(clip, seed=3)
+    assert texts(clip)
+    assert all(0 <= c.start < c.end <= len(clip) and c.origin == "motion" for c in found)

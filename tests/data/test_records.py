@@ -1,0 +1,113 @@
+import json
+
+import numpy as np
+import pytest
+from kmm import rotations as rot
+from kmm.data.contacts import foot_contacts
+from kmm.data.records import commercial_only, in_split, read_amass, read_shared
+from kmm.formats import amass
+
+from .figures import walk
+from .folders import row, shared
+
+
+def test_a_set_is_read_as_it_was_written(tmp_path):
+    texts = [{"text": "walks", "start": 0.5, "end": 1.99, "origin": "humanml3d"}]
+    rows = [row("a"), row("b", index=1, texts=texts, split="test", style="proud")]
+    got = read_shared(shared(tmp_path / "set", rows))
+    assert got.problems == [] and [r.id for r in got] == ["a", "b"]
+    first, second = got
+    assert np.allclose(first.clip.translation, walk(1.2, 2.0).translation, atol=1e-6)
+    turned = rot.magnitude(rot.multiply(rot.inv(walk(1.2, 2.0).rotations), first.clip.rotations))
+    assert turned.max() < 1e-3
+    assert first.clip.rotations.dtype == np.float32
+    assert (first.texts[0].text, first.texts[0].start, first.texts[0].end) == ("a person walks as a.", 0, 60)
+    # the last frame is meant where rounded seconds fall one short of it
+    assert (second.texts[0].start, second.texts[0].end, second.texts[0].origin) == (15, 60, "humanml3d")
+    assert (second.style, second.action, second.trial) == ("proud", "walk", "b")
+
+
+def test_licences_and_splits_choose(tmp_path):
+    names = ("small", "closed", "vague", "unlisted")
+    rows = [row(f"{n}-{s}", set=n, split=s) for n in names for s in ("train", "val", "test")]
+    got = read_shared(shared(tmp_path / "set", rows))
+    assert {(r.set, r.commercial) for r in got} == {
+        ("small", True), ("closed", False), ("vague", None), ("unlisted", None),
+    }  # fmt: skip
+    assert {r.set for r in commercial_only(got)} == {"small"}
+    train = in_split(commercial_only(got), "train")
+    assert [r.id for r in train] == ["small-train"]
+    assert not {r.trial for r in in_split(got, "train")} & {r.trial for r in in_split(got, "test")}
+
+
+def test_only_the_wanted_sets_are_read(tmp_path):
+    folder = shared(tmp_path / "set", [row("a"), row("b", set="closed")])
+    assert {r.set for r in read_shared(folder, ["closed"])} == {"closed"}
+    with pytest.raises(ValueError, match=r"no set 'other'.*closed, small"):
+        read_shared(folder, ["other"])
+
+
+@pytest.mark.parametrize(
+    "broken, reason",
+    [
+        (row("bad", index=7), "bad"),
+        (row("bad", split="trian"), "split must be one of"),
+        (row("bad", texts=[{"start": 0}]), "bad"),
+        ({"set": "small"}, "index"),
+        (row("bad", fps=0), "fps"),
+    ],
+)
+def test_what_cannot_be_read_is_listed_and_the_rest_is_kept(tmp_path, broken, reason):
+    got = read_shared(shared(tmp_path / "set", [row("good"), broken]))
+    assert [r.id for r in got] == ["good"]
+    assert len(got.problems) == 1 and reason in got.problems[0]
+
+
+def test_a_damaged_line_and_a_damaged_file_are_listed(tmp_path):
+    folder = shared(tmp_path / "set", [row("good"), row("lost", set="closed")])
+    with (folder / "clips.jsonl").open("a") as lines:
+        lines.write("{not json\n")
+    (folder / "motion" / "closed.npz").write_bytes(b"PK damaged")
+    got = read_shared(folder)
+    assert [r.id for r in got] == ["good"]
+    assert any("line 3" in p for p in got.problems) and any("closed.npz" in p for p in got.problems)
+
+
+def test_not_a_number_is_listed(tmp_path):
+    clip = walk(1.2, 2.0)
+    clip.translation[3] = np.nan
+    got = read_shared(shared(tmp_path / "set", [row("a")], {"small": [clip]}))
+    assert len(got) == 0 and "finite" in got.problems[0]
+
+
+def test_a_folder_without_clips_says_what_to_give(tmp_path):
+    with pytest.raises(ValueError, match=r"clips\.jsonl"):
+        read_shared(tmp_path)
+
+
+def test_amass_files_are_read_at_30_fps_with_their_captions(tmp_path):
+    clip = walk(1.2, 3.0)
+    (tmp_path / "subject").mkdir()
+    amass.save(clip.resample(120.0), tmp_path / "subject" / "walk_poses.npz")
+    amass.save(walk(0.8, 3.0).transform(0.0, (0, 0, 0.5)), tmp_path / "subject" / "floating_poses.npz")
+    np.savez(tmp_path / "subject" / "shape.npz", gender="neutral", betas=np.zeros(16))
+    np.savez(tmp_path / "subject" / "wrong.npz", poses=np.zeros((5, 66)))
+    captions = tmp_path / "captions.jsonl"
+    lines = [
+        {
+            "file": "subject/walk_poses.npz",
+            "split": "val",
+            "texts": [{"text": "steps", "start": 1, "end": 2}],
+        },
+        {"file": "subject/gone.npz", "texts": []},
+    ]
+    captions.write_text("".join(json.dumps(x) + "\n" for x in lines))
+    got = read_amass(tmp_path, captions)
+    floating, walking = got
+    assert walking.id == "subject/walk_poses.npz" and walking.split == "val" and floating.split == "train"
+    assert walking.clip.fps == 30.0 and abs(len(walking.clip) - len(clip)) <= 1
+    assert (walking.texts[0].start, walking.texts[0].end) == (30, 60)
+    assert walking.commercial is None
+    # feet on the floor, whatever height the subject's own legs gave
+    assert foot_contacts(floating.clip.joints(), 30.0).max(1).mean() > 0.9
+    assert sorted(p.split(":")[0] for p in got.problems) == ["subject/gone.npz", "subject/wrong.npz"]

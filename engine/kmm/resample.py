@@ -8,14 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from kmm.clip import Array, Clip, resampled_length, sample
-from kmm.skeleton import PARENTS
 
 
 class StreamResampler:
     """Turns chunks of frames at `source_fps` into chunks at `target_fps`.
 
-    Interpolation looks one source frame ahead, so the last source frame pushed is kept for the next call and
-    everything up to its time is given out at once.
+    Everything up to the time of the last source frame pushed is given out at once, so nothing is left at the end.
+    That frame is kept, to interpolate from it when the next one comes.
     """
 
     def __init__(self, source_fps: float, target_fps: float) -> None:
@@ -35,18 +34,13 @@ class StreamResampler:
         """
         chunk = Clip(translation, rotations, self.source_fps, contacts)
         if len(chunk) == 0:
-            return self.finish() if self._held is None else self._cut(self._held, 0)
+            return Clip(translation, rotations, self.target_fps, contacts)
         if self._held is not None:
             chunk = _join(self._held, chunk)
         self._received += len(translation)
         self._held = chunk.slice(len(chunk) - 1, len(chunk))
         ready = resampled_length(self._received, self.source_fps, self.target_fps)
         return self._cut(chunk, ready - self._given)
-
-    def finish(self) -> Clip:
-        """What is left at the end. Linear interpolation leaves nothing, so this has no frames."""
-        joints = len(PARENTS)
-        return Clip(np.zeros((0, 3)), np.zeros((0, joints, 4)), self.target_fps)
 
     def _cut(self, chunk: Clip, count: int) -> Clip:
         """The next `count` output frames, out of a chunk that ends with the last source frame received."""

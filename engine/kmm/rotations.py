@@ -156,7 +156,7 @@ def as_euler(seq: str, q: ArrayLike) -> Array:
     cos_middle = np.hypot(m[..., j, k], m[..., k, k])
     middle = np.arctan2(sign * m[..., i, k], cos_middle)
     first = np.where(
-        cos_middle < 1e-7,
+        cos_middle < 1e-9,
         np.arctan2(sign * m[..., k, j], m[..., j, j]),
         np.arctan2(-sign * m[..., j, k], m[..., k, k]),
     )

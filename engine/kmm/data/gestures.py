@@ -21,7 +21,7 @@ def arms(s: Signals) -> list[Action]:
         up = s.wrist[:, side, 2]
         for a, b in runs(hysteresis(up > RAISED, up < DROPPED)):
             if b - a >= 0.3 * s.fps:
-                episodes.append((side, a, b, *_swings(s, side, a, b)))
+                episodes.append((side, a, b, *swings(s, side, a, b)))
     return _pair(s, episodes)
 
 
@@ -40,7 +40,7 @@ def _edge(s: Signals, side: int, frame: int, step: int) -> int | None:
     return (at if step < 0 else at + 1) if up[at] < HANGING else None
 
 
-def _swings(s: Signals, side: int, a: int, b: int) -> tuple[int, float]:
+def swings(s: Signals, side: int, a: int, b: int) -> tuple[int, float]:
     """Number of turning points of the raised wrist's motion, and their rate per second."""
     top = s.wrist[a:b, side, 2] > 0.0
     path = s.wrist[a:b, side, :]

@@ -115,7 +115,14 @@ def download(platform: str) -> list[Path]:
     if len(have) < len(PYTHONS) * 2:
         for python in PYTHONS:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-            command += ["--implementation", "cp", "--python-version", python, "--platform", PLATFORMS[platform]]
+            command += [
+                "--implementation",
+                "cp",
+                "--python-version",
+                python,
+                "--platform",
+                PLATFORMS[platform],
+            ]
             command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(folder)]
             subprocess.run(command, check=True)
         have = list(folder.glob("*.whl"))
@@ -129,7 +136,9 @@ def light_wheel() -> bytes:
     files = {f"kmm/{path.relative_to(source).as_posix()}": path.read_bytes() for path in paths}
     info = f"kmm-{version()}.dist-info"
     files[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: kmm\nVersion: {version()}\n".encode()
-    files[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: build_addon\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    files[f"{info}/WHEEL"] = (
+        b"Wheel-Version: 1.0\nGenerator: build_addon\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    )
     record = "".join(f"{name},sha256={_digest(data)},{len(data)}\n" for name, data in files.items())
     files[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n".encode()
     return _zip(files)

@@ -27,8 +27,8 @@ def create(context: bpy.types.Context) -> bpy.types.Object:
     obj = bpy.data.objects.new("KMM", data)
     obj.location = context.scene.cursor.location
     obj.show_in_front = True
-    collection = _link(context, obj)
     _edit_bones(context, obj)
+    collection = _link(context, obj)
     body = mannequin.create(obj)
     collection.objects.link(body)
     return obj
@@ -56,13 +56,15 @@ def _link(context: bpy.types.Context, obj: bpy.types.Object) -> bpy.types.Collec
 
 
 def _edit_bones(context: bpy.types.Context, obj: bpy.types.Object) -> None:
-    """Bones can only be made in edit mode, which only the active object can enter."""
-    objects = context.view_layer.objects
-    active = objects.active
-    objects.active = obj
+    """Bones can only be made in edit mode; in a scene of its own that disturbs no mode and no selection."""
+    scene = bpy.data.scenes.new("KMM")
     try:
-        bpy.ops.object.mode_set(mode="EDIT")
-        armature.add_bones(obj.data)
-        bpy.ops.object.mode_set(mode="OBJECT")
+        scene.collection.objects.link(obj)
+        layer = scene.view_layers[0]
+        layer.objects.active = obj
+        with context.temp_override(scene=scene, view_layer=layer, active_object=obj, object=obj):
+            bpy.ops.object.mode_set(mode="EDIT")
+            armature.add_bones(obj.data)
+            bpy.ops.object.mode_set(mode="OBJECT")
     finally:
-        objects.active = active
+        bpy.data.scenes.remove(scene)

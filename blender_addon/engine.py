@@ -109,6 +109,10 @@ class Engine:
         return self.state is State.STARTING or bool(self._stopping)
 
     @property
+    def pid(self) -> int | None:
+        return None if self._process is None else self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None
 
@@ -127,7 +131,9 @@ class Engine:
         assert self._connection_file is not None
         if self._connection_file.exists():
             try:
-                self.client = Client.connect(self._connection_file, CONNECT_SECONDS, f"Blender {bpy.app.version_string}")
+                self.client = Client.connect(
+                    self._connection_file, CONNECT_SECONDS, f"Blender {bpy.app.version_string}"
+                )
             except ClientError as error:
                 self.fail(str(error))
             else:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import bpy
 from kmm.client import Client, ClientError
-from kmm.protocol import Done, Error, Frames, PromptSegment, Reply
+from kmm.clip import FPS
+from kmm.protocol import MAX_FRAMES, MAX_PROMPT_CHARACTERS, Done, Error, Frames, PromptSegment, Reply
 from kmm.resample import StreamResampler
 
 from . import action_api, armature, character
@@ -38,8 +39,11 @@ class Request:
         """Raises UserError."""
         if not self.prompt.strip():
             raise UserError("The prompt is empty; say what the character should do")
-        if not 0 < self.seconds < math.inf:
-            raise UserError(f"A motion cannot be {self.seconds:g} seconds long")
+        if len(self.prompt) > MAX_PROMPT_CHARACTERS:
+            raise UserError(f"The prompt is longer than {MAX_PROMPT_CHARACTERS} characters; say it shorter")
+        longest = MAX_FRAMES / FPS
+        if not 0 < self.seconds <= longest:
+            raise UserError(f"A motion cannot be {self.seconds:g} seconds long, but up to {longest:g}")
 
 
 class Generation:
@@ -174,8 +178,10 @@ class Generation:
         pause = 0.0 if self._complete or math.isinf(budget) else WRITE_PAUSE_SECONDS * self._keyer.length
         if time.monotonic() < self._wrote + pause:
             return False
-        self._wrote = time.monotonic()
-        return self._keyer.write(budget)
+        written = self._keyer.write(budget)
+        if written:
+            self._wrote = time.monotonic()
+        return written
 
     def _cancel_request(self) -> None:
         if self._client is not None and self._request_id is not None:

@@ -72,7 +72,9 @@ class Keyer:
         """
         deadline = time.perf_counter() + budget
         curves = None
-        for i in np.flatnonzero(self._filled < self.received):
+        for i in np.argsort(self._filled, kind="stable"):  # those that are behind most first
+            if self._filled[i] == self.received:
+                break
             if curves is None:
                 curves = self._curves()
             self._write_curve(curves[i], i)

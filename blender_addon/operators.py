@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
 from bpy.props import BoolProperty, FloatProperty, IntProperty, StringProperty
 
@@ -14,7 +16,7 @@ class KMM_OT_generate(bpy.types.Operator):
 
     bl_idname = "kmm.generate"
     bl_label = "Generate Motion"
-    bl_options = {"REGISTER"}
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
 
     prompt: StringProperty(name="Prompt", description="If not given: the scene's", options={"SKIP_SAVE"})
     seconds: FloatProperty(
@@ -105,7 +107,7 @@ class KMM_OT_report(bpy.types.Operator):
 
     bl_idname = "kmm.report"
     bl_label = "Report"
-    bl_options = {"INTERNAL"}
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     message: StringProperty()
     failed: BoolProperty()

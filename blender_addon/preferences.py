@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
 from bpy.props import StringProperty
 
@@ -36,12 +38,14 @@ class KMM_OT_find_engine(bpy.types.Operator):
 
     bl_idname = "kmm.find_engine"
     bl_label = "Find Engine"
-    bl_options = {"INTERNAL"}
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         found = find_python("")
         if found is None:
-            self.report({"ERROR"}, "No Python with the engine was found; install it, then choose its Python here")
+            self.report(
+                {"ERROR"}, "No Python with the engine was found; install it, then choose its Python here"
+            )
             return {"CANCELLED"}
         context.preferences.addons[__package__].preferences.python = str(found)
         return {"FINISHED"}

@@ -91,12 +91,13 @@ def running() -> bool:
 
 def watch() -> None:
     """Have the timer run."""
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
-    bpy.app.timers.register(_tick, persistent=True)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+    bpy.app.timers.register(tick, persistent=True)
 
 
-def _tick() -> float | None:
+def tick() -> float | None:
+    """Look after everything that runs once; gives the seconds until the next look, None for never."""
     engine.poll()
     if running():
         assert generation is not None
@@ -114,7 +115,10 @@ def _announce() -> None:
     global _to_announce
     _to_announce = False
     assert generation is not None
-    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+    windows = bpy.context.window_manager.windows
+    if not windows:
+        return
+    with bpy.context.temp_override(window=windows[0]):
         if generation.frames_kept:
             bpy.ops.ed.undo_push(message="Generate Motion")
         bpy.ops.kmm.report(message=generation.message, failed=generation.failed)
@@ -172,8 +176,8 @@ def unregister() -> None:
     global generation, _to_announce
     cancel()
     generation, _to_announce = None, False
-    if bpy.app.timers.is_registered(_tick):
-        bpy.app.timers.unregister(_tick)
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
     engine.close()
     atexit.unregister(engine.close)
     handlers = bpy.app.handlers

@@ -1,0 +1,47 @@
+"""pytest inside a Blender: the extension is installed before any test is read, so that tests can import it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from types import ModuleType
+
+import bpy
+import pytest
+
+from .install import PACKAGE, install
+
+
+def pytest_configure() -> None:
+    install()
+
+
+@pytest.fixture(scope="session")
+def stream() -> Iterator[ModuleType]:
+    """The extension's module `stream`, with the engine running."""
+    module = sys.modules[f"{PACKAGE}.stream"]
+    start_engine(module)
+    yield module
+    module.engine.close()
+
+
+def start_engine(stream: ModuleType) -> None:
+    """Start the engine and wait for it."""
+    bpy.ops.kmm.start_engine()
+    deadline = time.monotonic() + 60
+    while stream.engine.client is None:
+        stream.engine.poll()
+        assert stream.engine.running and time.monotonic() < deadline, stream.engine.message
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def scene() -> bpy.types.Scene:
+    """The scene of a new file: Blender's own default one at 30 frames per second."""
+    preferences = bpy.context.preferences.addons[PACKAGE].preferences
+    weights = preferences.weights
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=False)
+    assert bpy.context.preferences.addons[PACKAGE].preferences.weights == weights
+    bpy.context.scene.render.fps = 30
+    return bpy.context.scene

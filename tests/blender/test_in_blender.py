@@ -1,0 +1,64 @@
+"""Runs the tests of inside/ in every Blender, in a fresh one, with the extension installed from its zip."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from .conftest import ROOT, run
+
+HERE = Path(__file__).parent
+LEAVE_AN_ENGINE = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from inside.install import install
+stream = install()
+import bpy
+bpy.ops.kmm.start_engine()
+while stream.engine.client is None:
+    stream.engine.poll()
+    time.sleep(0.01)
+print("ENGINE", stream.engine.pid, flush=True)
+if sys.argv[2] == "crash":
+    import os
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_inside(blender: str, clean_blender: dict[str, str]) -> None:
+    tests = [str(HERE / "inside"), str(HERE / "test_bvh_import.py")]
+    print(
+        run(
+            [blender, "-m", "pytest", "-q", "-x", "-rs", "-p", "no:cacheprovider", *tests], clean_blender, 580
+        )
+    )
+
+
+@pytest.mark.parametrize("end", ["exit", "crash"])
+def test_the_engine_dies_with_blender(blender: str, clean_blender: dict[str, str], end: str) -> None:
+    done = subprocess.run(
+        [blender, "-c", LEAVE_AN_ENGINE, str(HERE), end],
+        env=clean_blender, cwd=ROOT, timeout=120, text=True, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    (line,) = [x for x in done.stdout.splitlines() if x.startswith("ENGINE")]
+    pid = int(line.split()[1])
+    deadline = time.monotonic() + 20
+    while _alive(pid):
+        assert time.monotonic() < deadline, f"the engine {pid} outlives its Blender"
+        time.sleep(0.2)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    if sys.platform == "linux":  # a zombie is dead, only not yet collected by whoever adopted it
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return True

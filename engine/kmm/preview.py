@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -20,12 +19,8 @@ MAP = 190  #: width of the plan of the path at the right
 OVERSAMPLE = 3
 
 PAPER, INK, FAINT = (247, 246, 243), (48, 50, 54), (140, 140, 138)
-_SCALE = 150.0  # pixels a metre
-_ABOVE, _BELOW = 2.15, 0.34  # metres of picture above and below the floor under the pelvis
+_SCALE = 150.0  # pixels a metre, less where bodies lie and need the room
 _CAMERA = Camera(azimuth=np.radians(-42), elevation=np.radians(14), scale=_SCALE)
-_FINE = replace(
-    _CAMERA, scale=_SCALE * OVERSAMPLE
-)  # bodies are drawn larger and then averaged, for smooth edges
 
 
 def film_strip(clip: Clip, path: str | os.PathLike[str], count: int = 8, title: str = "") -> None:
@@ -49,62 +44,90 @@ def film_strip_sheet(
         raise ValueError("a film strip needs one or more bodies of a clip that has frames")
     rows = [_row(clip, title, count) for clip, title in zip(clips, titles, strict=True)]
     sheet = Image.new("RGB", (WIDTH, sum(row.height for row in rows)), PAPER)
-    top = 0
-    for row in rows:
-        sheet.paste(row, (0, top))
-        top += row.height
-        if row is not rows[-1]:
-            ImageDraw.Draw(sheet).line([(MARGIN, top), (WIDTH - MARGIN, top)], fill=(222, 220, 215))
-    with replacing(Path(path)) as file:
+    for i, row in enumerate(rows):
+        sheet.paste(row, (0, sum(above.height for above in rows[:i])))
+    with replacing(path) as file:
         sheet.save(file, "PNG", optimize=True)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """Where the bodies of a row stand: the picture's rows, the row of the floor and the columns of the bodies."""
+
+    camera: Camera
+    high: int
+    floor: float
+    centres: Array
+
+    def around(self, centre: float, across: float, along: float) -> tuple[tuple[slice, slice], Window]:
+        """The part of the picture within some metres of a body's place."""
+        metre = self.camera.scale
+        left, right = (int(np.clip(centre + x * metre, 0, WIDTH)) for x in (-across, across))
+        top, bottom = (int(np.clip(self.floor + y * metre, 0, self.high)) for y in (-along, along))
+        window = Window(bottom - top, right - left, (self.floor - top, centre - left))
+        return (slice(top, bottom), slice(left, right)), window
+
+
+def _stage(clip: Clip, frames: Array, count: int) -> _Stage:
+    """As large as usual if the bodies are no wider than the room they have; as high as the highest joint asks."""
+    at = clip.slice(int(frames[0]), int(frames[-1]) + 1).joints()[frames] @ _CAMERA.axes.T
+    spacing = (WIDTH - 2 * MARGIN - MAP) / count
+    width = np.ptp(at[..., 0], axis=1).mean() + 0.2
+    camera = replace(_CAMERA, scale=min(_SCALE, 1.15 * spacing / width))
+    on_floor = np.stack([_under_pelvis(clip, frame) for frame in frames]) @ _CAMERA.axes.T
+    above = (at[..., 1] - on_floor[:, None, 1]).max() + 0.27  # a head's height above its joint, or a hand's
+    floor = above * camera.scale
+    below = FLOOR * np.sin(camera.elevation) + 0.1
+    return _Stage(
+        camera, int(floor + below * camera.scale), floor, MARGIN + spacing * (np.arange(len(frames)) + 0.5)
+    )
 
 
 def _row(clip: Clip, title: str, count: int) -> Image.Image:
     frames = np.unique(np.linspace(0, len(clip) - 1, count).round().astype(int))
-    head = 34 if title else 0
-    high = int((_ABOVE + _BELOW) * _SCALE)
+    stage = _stage(clip, frames, count)
+    top = 62 if title else 16
+    foot = top + stage.high
     told = len(clip.segments) > 1  # one prompt is the title's to tell
-    row = Image.new("RGB", (WIDTH, head + high + (84 if told else 44)), PAPER)
-    centres = MARGIN + (WIDTH - 2 * MARGIN - MAP) * (np.arange(len(frames)) + 0.5) / count
-    row.paste(_scene(clip, frames, centres, high), (0, head))
+    row = Image.new("RGB", (WIDTH, foot + (84 if told else 44)), PAPER)
+    row.paste(_scene(clip, frames, stage), (0, top))
     draw = ImageDraw.Draw(row)
-    if title:
-        _text(draw, (MARGIN, 22), title, INK, 26, "la", WIDTH - 2 * MARGIN)
-    for frame, x in zip(frames, centres, strict=True):
-        _text(draw, (x, head + high + 4), f"{frame / clip.fps:.2f} s", FAINT, 17)
+    _text(draw, (MARGIN, 22), title, INK, 26, "la", WIDTH - 2 * MARGIN)
+    for frame, x in zip(frames, stage.centres, strict=True):
+        _text(draw, (x, foot + 4), f"{frame / clip.fps:.2f} s", FAINT, 17)
     if told:
-        _draw_segments(draw, clip, centres, head + high + 36)
-    _draw_plan(row, clip, frames, (WIDTH - MARGIN - MAP + 24, head + 40, WIDTH - MARGIN, head + high - 20))
+        _draw_segments(draw, clip, stage.centres, foot + 36)
+    _draw_plan(row, clip, frames, (WIDTH - MARGIN - MAP + 24, top, WIDTH - MARGIN, foot - 10))
+    metres = float(np.linalg.norm(np.diff(clip.translation[:, :2], axis=0), axis=-1).sum())
+    _text(draw, (WIDTH - MARGIN - MAP / 2 + 12, foot + 4), f"{metres:.1f} m", FAINT, 17)
     return row
 
 
-def _scene(clip: Clip, frames: Array, centres: Array, high: int) -> Image.Image:
-    """The bodies on their patches of floor, with their middles at the given pixel columns."""
-    scene = np.broadcast_to(np.array(PAPER) / 255, (high, WIDTH, 3)).copy()
-    for frame, centre in zip(frames, centres, strict=True):
-        part, window = _around(centre, FLOOR, FLOOR * np.sin(_CAMERA.elevation), _CAMERA)
-        dark = draw_floor(
-            clip, frame, _CAMERA, window, _under_pelvis(clip, frame), clip.translation[: frame + 1, :2]
-        )
+def _scene(clip: Clip, frames: Array, stage: _Stage) -> Image.Image:
+    """The bodies on their patches of floor."""
+    scene = np.broadcast_to(np.array(PAPER) / 255, (stage.high, WIDTH, 3)).copy()
+    for frame, centre in zip(frames, stage.centres, strict=True):
+        part, window = stage.around(centre, FLOOR, FLOOR * np.sin(stage.camera.elevation))
+        way = clip.translation[: frame + 1, :2]
+        dark = draw_floor(clip, frame, stage.camera, window, _under_pelvis(clip, frame), way)
         scene[part] *= 1 - dark[..., None] * (1 - np.array([0.22, 0.23, 0.27]))
-    scene = scene.repeat(OVERSAMPLE, axis=0).repeat(OVERSAMPLE, axis=1)
-    for frame, centre in zip(frames, centres, strict=True):
-        part, window = _around(centre, 1.25, np.inf, _FINE)
-        body = draw_body(clip, frame, _FINE, window, _under_pelvis(clip, frame))
-        scene[part] += (body[..., :3] - scene[part]) * body[..., 3:]
-    return Image.fromarray((scene * 255 + 0.5).astype(np.uint8)).resize((WIDTH, high), Image.Resampling.BOX)
+    for frame, centre in zip(frames, stage.centres, strict=True):
+        reach = np.abs(
+            (clip.slice(frame, frame + 1).joints()[0] - clip.translation[frame]) @ stage.camera.axes[0]
+        )
+        part, window = stage.around(centre, reach.max() + 0.2, np.inf)
+        body = _smooth_body(clip, frame, stage.camera, window)
+        scene[part] = scene[part] * (1 - body[..., 3:]) + body[..., :3]
+    return Image.fromarray((scene * 255 + 0.5).astype(np.uint8))
 
 
-def _around(centre: float, across: float, along: float, camera: Camera) -> tuple[tuple[slice, slice], Window]:
-    """The part of a scene within some metres of where a body stands, and its window."""
-    zoom = camera.scale / _SCALE
-    row, column = _ABOVE * camera.scale, centre * zoom
-    left, right = (int(np.clip(column + x * camera.scale, 0, WIDTH * zoom)) for x in (-across, across))
-    height = int((_ABOVE + _BELOW) * _SCALE) * zoom
-    top, bottom = (int(np.clip(row + y * camera.scale, 0, height)) for y in (-along, along))
-    return (slice(top, bottom), slice(left, right)), Window(
-        bottom - top, right - left, (row - top, column - left)
-    )
+def _smooth_body(clip: Clip, frame: int, camera: Camera, window: Window) -> Array:
+    """(height, width, 4) colour times coverage, and coverage: drawn larger and averaged, for smooth edges."""
+    n = OVERSAMPLE
+    large = Window(window.height * n, window.width * n, (window.origin[0] * n, window.origin[1] * n))
+    body = draw_body(clip, frame, replace(camera, scale=camera.scale * n), large, _under_pelvis(clip, frame))
+    body[..., :3] *= body[..., 3:]
+    return np.asarray(body.reshape(window.height, n, window.width, n, 4).mean(axis=(1, 3)))
 
 
 def _under_pelvis(clip: Clip, frame: int) -> Array:
@@ -134,8 +157,6 @@ def _draw_plan(row: Image.Image, clip: Clip, frames: Array, box: tuple[int, int,
         draw.polygon([tuple(p.tolist()) for p in wedge], fill=colour, outline=FAINT)
     plan = plan.resize((right - left, bottom - top), Image.Resampling.BOX)
     row.paste(plan, (left, top), plan)
-    metres = float(np.linalg.norm(np.diff(clip.translation[:, :2], axis=0), axis=-1).sum())
-    _text(ImageDraw.Draw(row), ((left + right) / 2, bottom + 24), f"{metres:.1f} m", FAINT, 17)
 
 
 def _draw_segments(draw: ImageDraw.ImageDraw, clip: Clip, centres: Array, top: int) -> None:

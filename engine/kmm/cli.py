@@ -163,5 +163,22 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("."),
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same motion.")] = 1,
+    blender: Annotated[
+        Path | None, typer.Option(help="Blender's program; by default bpy or one found.")
+    ] = None,
+    weights: Weights = "kmm-open",
+    device: Device = "auto",
+) -> None:
+    """Start an engine, stream three prompts from it, and write demo.npz, .bvh, .png and, with Blender, .blend."""
+    with one_sentence():
+        from kmm import demo
+
+        demo.run(out, seed, blender, ["--weights", weights, "--device", device])
+
+
 if __name__ == "__main__":
     main()

@@ -91,8 +91,9 @@ class Client:
             self._socket.linger = _LAST_WORDS_MS
             self._socket.rcvhwm = _RECEIVE_QUEUE
             self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_PART_BYTES)
-            # an engine that went away does not come back under the same keys
-            self._socket.setsockopt(zmq.RECONNECT_IVL, -1)
+            # An engine that went away does not come back under the same keys. An hour rather than never (-1),
+            # for which ZeroMQ would throw away the messages that came before the end and are not read yet.
+            self._socket.setsockopt(zmq.RECONNECT_IVL, 3_600_000)
             self._socket.curve_serverkey = connection.server_key.encode()
             self._socket.curve_publickey = connection.client_public_key.encode()
             self._socket.curve_secretkey = connection.client_secret_key.encode()
@@ -280,18 +281,17 @@ class Client:
 
     def _connection_lost(self) -> str | None:
         """Why the connection is lost, in one sentence, if it is."""
-        reason = None
         while self._monitor.poll(0, zmq.POLLIN):
             event = recv_monitor_message(self._monitor)["event"]
             if event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
                 return "The engine refuses the keys of this connection file."
             if event == zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-                return "The connection file belongs to another engine."
+                return "The engine of this connection file is not there any more."
             if event in (zmq.EVENT_CLOSED, zmq.EVENT_CONNECT_RETRIED):
-                reason = "No engine is running where the connection file says."
+                return "No engine is running where the connection file says."
             if event == zmq.EVENT_DISCONNECTED:
-                reason = "The engine has stopped."
-        return reason
+                return "The engine has stopped."
+        return None
 
     def _heartbeat(self) -> None:
         now = time.monotonic()

@@ -1,12 +1,133 @@
-"""`kmm demo`: the whole main job once, on real parts."""
+"""`kmm demo`: the whole main job once, on real parts.
+
+A real engine process, three prompts over its socket, and what streams back as files; and, if there is a Blender,
+streamed once more by the add-on's own code onto an armature there.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from importlib import util
 from pathlib import Path
+
+import kmm
+from kmm import formats
+from kmm.client import Client, ClientError, assemble
+from kmm.launch import launch
+from kmm.preview import film_strip
+from kmm.prompts import parse_prompts
+from kmm.protocol import Error, Frames
+
+PROMPTS = ("a person walks forward@4", "a person walks and turns left@3", "a person runs forward@3")
+BLENDER_SECONDS = 300.0  #: a Blender that has not finished by then is given up
+
+#: Where installers put Blender, for those who do not have it on their PATH.
+_PLACES = (
+    ("/Applications", "Blender*.app/Contents/MacOS/Blender"),
+    (os.environ.get("PROGRAMFILES", ""), "Blender Foundation/Blender */blender.exe"),
+)
+
+
+def run(out: Path, seed: int, blender: Path | None, options: list[str]) -> None:
+    """Writes demo.npz, demo.bvh, demo.png and, with a Blender, demo.blend into the folder `out`.
+
+    options: for `kmm serve`. Raises ClientError, OSError, ValueError with a sentence.
+    """
+    segments = parse_prompts(PROMPTS)
+    out.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    with launch(*options) as engine, Client.connect(engine.connection_file, timeout=30.0) as client:
+        welcome = client.welcome
+        print(f"Engine ready after {time.monotonic() - start:.1f} s: {welcome.weights} on {welcome.device}")
+
+        start, first, chunks = time.monotonic(), None, []
+        for event in client.events(client.generate(segments, seed)):
+            if isinstance(event, Error):
+                raise ClientError(f"{event.message} {event.action}")
+            if isinstance(event, Frames):
+                first = first or time.monotonic() - start
+                chunks.append(event)
+        clip = assemble(chunks, segments, welcome.fps)
+        print(
+            f"{clip.seconds:.1f} s of motion in {time.monotonic() - start:.2f} s, "
+            f"the first frames after {first:.2f} s"
+        )
+        for suffix in (".npz", ".bvh"):
+            formats.save(clip, out / f"demo{suffix}")
+        film_strip(clip, out / "demo.png", title=", ".join(s.prompt for s in segments))
+        print(f"Written: {', '.join(str(out / f'demo{suffix}') for suffix in ('.npz', '.bvh', '.png'))}")
+
+        command = _blender_command(blender)
+        if command is None:
+            print("No Blender found, so no demo.blend; give one with --blender, or pip install bpy.")
+            return
+        _key_in_blender(command, engine.connection_file, seed, out / "demo.blend")
 
 
 def find_blender() -> Path | None:
-    """The Blender on the PATH, if there is one."""
-    found = shutil.which("blender")
-    return Path(found) if found else None
+    """A Blender on the PATH or where installers put it, the newest; None if there is none."""
+    if found := shutil.which("blender"):
+        return Path(found)
+    installed = [path for folder, pattern in _PLACES if folder for path in sorted(Path(folder).glob(pattern))]
+    return installed[-1] if installed else None
+
+
+def _blender_command(blender: Path | None) -> list[str] | None:
+    """How to run a script in Blender: the one given, Blender as a Python module, or one that is found."""
+    if blender is None and util.find_spec("bpy") is not None:
+        return [sys.executable]
+    program = blender or find_blender()
+    if program is None:
+        return None
+    return [str(program), "-b", "--factory-startup", "--python-exit-code", "1", "--python"]
+
+
+def _key_in_blender(command: list[str], connection_file: Path, seed: int, blend: Path) -> None:
+    package = Path(kmm.__file__).parent
+    checkout = package.parents[1]
+    if not (checkout / "blender_addon").is_dir():
+        print("The add-on is not beside kmm, so no demo.blend; run the demo in a checkout of the project.")
+        return
+    with tempfile.TemporaryDirectory() as extra:
+        places = [str(checkout), str(package.parent)]
+        if command[0] != sys.executable:
+            _install_for_blender(command[0], Path(extra))
+            places.insert(0, extra)
+        job = {
+            "path": places,
+            "connection_file": str(connection_file),
+            "prompts": PROMPTS,
+            "seed": seed,
+            "blend": str(blend.resolve()),
+        }
+        script = [str(package / "demo_blender.py"), "--", json.dumps(job)]
+        done = subprocess.run([*command, *script], capture_output=True, text=True, timeout=BLENDER_SECONDS)
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        raise ClientError(f"Blender failed: {words[-1]}")
+    print(done.stdout.strip().splitlines()[-1])
+
+
+def _install_for_blender(blender: str, folder: Path) -> None:
+    """What the client needs and Blender does not bring, as the extension's zip would bring it."""
+    ask = [
+        blender,
+        "-b",
+        "--factory-startup",
+        "--python-expr",
+        "import sys; print('python', *sys.version_info[:2])",
+    ]
+    answer = subprocess.run(ask, capture_output=True, text=True, timeout=BLENDER_SECONDS).stdout
+    version = next((line.split()[1:] for line in answer.splitlines() if line.startswith("python ")), None)
+    if version is None:
+        raise ClientError(f"{blender} does not run as Blender does.")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--no-deps"]
+    install += ["--python-version", ".".join(version), "--target", str(folder), "pyzmq", "msgpack"]
+    if subprocess.run(install, capture_output=True, timeout=BLENDER_SECONDS).returncode:
+        raise ClientError("pip could not install pyzmq and msgpack for Blender's Python; is there a network?")

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+import zmq
 from kmm.client import Client
-from kmm.model.weights import shipped
 
-from .engines import EngineProcess
+from .engines import EngineProcess, bare_socket
 
 Start = Callable[..., EngineProcess]
 
@@ -25,9 +25,7 @@ def start_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     def start(*options: str, prelude: str = "pass") -> EngineProcess:
         folder = tmp_path_factory.mktemp("engine")
         path, log = folder / "connection.json", folder / "log.txt"
-        if "kmm-open" not in shipped():
-            options = (*options, "--weights", "/tmp/rw")
-        program = f"from kmm.cli import main; {prelude}; main()"
+        program = f"{prelude}\nfrom kmm.cli import main\nmain()"
         with log.open("w") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-c", program, "serve", "--connection-file", str(path), *options],
@@ -62,3 +60,9 @@ def client(engine: EngineProcess) -> Iterator[Client]:
     with engine.connect() as client:
         yield client
         assert engine.process.poll() is None, engine.log.read_text()
+
+
+@pytest.fixture
+def raw(engine: EngineProcess) -> Iterator[zmq.Socket]:
+    with bare_socket(engine) as socket:
+        yield socket

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from kmm.client import Client
-from kmm.protocol import PromptSegment
+import zmq
+from kmm.client import Client, read_connection_file
+from kmm.protocol import PromptSegment, Reply, decode_reply
 
 
 class EngineProcess:
@@ -34,3 +36,30 @@ def wait_for(holds: Callable[[], bool], timeout: float = 30.0) -> None:
 def long_request() -> list[PromptSegment]:
     """More than any machine makes within a test's patience."""
     return [PromptSegment("a person walks forward", 1000) for _ in range(100)]
+
+
+@contextmanager
+def bare_socket(engine: EngineProcess, **options: int) -> Iterator[zmq.Socket]:
+    """A DEALER with the right keys: a client that can send anything, and need not read."""
+    connection = read_connection_file(engine.connection_file)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = 0
+        for name, value in options.items():
+            setattr(socket, name, value)
+        socket.curve_serverkey = connection.server_key.encode()
+        socket.curve_publickey = connection.client_public_key.encode()
+        socket.curve_secretkey = connection.client_secret_key.encode()
+        socket.connect(connection.address)
+        yield socket
+
+
+def answer(socket: zmq.Socket) -> Reply:
+    """The next reply on a bare socket."""
+    assert socket.poll(30_000), "no answer"
+    return decode_reply(socket.recv_multipart())
+
+
+def idle(client: Client) -> bool:
+    """Whether the engine has nothing to do."""
+    status = client.status(30.0)
+    return not status.busy and status.queue_length == 0

@@ -6,7 +6,6 @@ import json
 import os
 import stat
 import uuid
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -21,32 +20,9 @@ from kmm import protocol as p
 from kmm.client import Client, ClientError, EngineGone, read_connection_file
 from kmm.skeleton import JOINT_NAMES
 
-from .engines import EngineProcess, long_request, wait_for
+from .engines import EngineProcess, answer, idle, long_request, wait_for
 
 WALK = [p.PromptSegment("a person walks forward", 75), p.PromptSegment("a person turns left", 46)]
-
-
-@pytest.fixture
-def raw(engine: EngineProcess) -> Iterator[zmq.Socket]:
-    """A bare DEALER with the right keys: a client that can send anything."""
-    connection = read_connection_file(engine.connection_file)
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
-        socket.curve_serverkey = connection.server_key.encode()
-        socket.curve_publickey = connection.client_public_key.encode()
-        socket.curve_secretkey = connection.client_secret_key.encode()
-        socket.connect(connection.address)
-        yield socket
-
-
-def answer(socket: zmq.Socket) -> p.Reply:
-    assert socket.poll(30_000), "no answer"
-    return p.decode_reply(socket.recv_multipart())
-
-
-def idle(client: Client) -> bool:
-    status = client.status(30.0)
-    return not status.busy and status.queue_length == 0
 
 
 def test_welcome(client: Client) -> None:

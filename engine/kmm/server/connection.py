@@ -16,6 +16,8 @@ from zmq.utils import z85
 from kmm import __version__
 from kmm.protocol import PROTOCOL_VERSION, Connection
 
+_SEND_BUFFER_BYTES = 2**18  # or else the system takes megabytes for a client that does not read
+
 
 def default_path() -> Path:
     """A file of this process in the user's runtime directory, which is made if need be. Raises OSError."""
@@ -63,6 +65,7 @@ class Door:
         self.authenticator.bind("inproc://zeromq.zap.01")
         self.socket = context.socket(zmq.ROUTER)
         self.socket.sndhwm = queued_messages
+        self.socket.sndbuf = _SEND_BUFFER_BYTES
         self.socket.linger = 200
         self.socket.setsockopt(zmq.MAXMSGSIZE, max_part_bytes)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # say when a client has gone or reads nothing

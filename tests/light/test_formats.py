@@ -42,8 +42,7 @@ def test_amass_file_is_what_smpl_tools_expect(tmp_path):
         assert file["poses"].shape == (20, 156) and not file["poses"][:, 66:].any()
         assert file["trans"].shape == (20, 3) and file["betas"].shape == (16,) and not file["betas"].any()
         assert str(file["gender"]) == "neutral" and float(file["mocap_framerate"]) == 30
-        # SMPL puts its pelvis at trans + J0, whatever way the body faces
-        assert np.allclose(file["trans"] + [0, -0.23, 0.03], clip.translation)
+        assert np.allclose(file["trans"], clip.translation)
     assert [p.name for p in tmp_path.iterdir()] == ["clip.npz"]
 
 
@@ -54,8 +53,7 @@ def test_amass_layouts(tmp_path, columns, rate):
     amass.save(clip, tmp_path / "ours.npz")
     poses = np.load(tmp_path / "ours.npz")["poses"][:, :66]
     poses = np.concatenate([poses, np.full((5, columns - 66), 0.3)], axis=1)  # fingers and jaw
-    pelvis = amass.PELVIS_AT_REST[165 if columns == 165 else 156]
-    real = {"poses": poses, "trans": clip.translation - pelvis, rate: 120, "gender": np.array(b"male")}
+    real = {"poses": poses, "trans": clip.translation, rate: 120, "gender": np.array(b"male")}
     np.savez(tmp_path / "real.npz", **real, betas=np.ones(16), dmpls=np.zeros((5, 8)))
     back = formats.load(tmp_path / "real.npz")
     assert back.fps == 120 and np.allclose(back.joints(), clip.joints(), atol=1e-9)

@@ -5,10 +5,9 @@ Written: `poses` (T, 156) axis-angle in SMPL-H's layout with the hands at rest, 
 `segment_frames` (S, 2). Read: any of these, and real AMASS files: body only (66 or 72 columns), SMPL-H (156) and
 SMPL-X (165) with either spelling of the frame rate. Shape, hands and face are left out.
 
-`trans` is not where the pelvis is. SMPL turns the body about its pelvis joint, which rests below the model's
-origin, and then adds `trans`: the pelvis is at trans + J0 in the world, whatever the pose. J0 depends on the
-model and the shape; `PELVIS_AT_REST` has the mean shapes', so positions read from real files are true to a body
-of mean shape, and within about 2 cm for others. This is the only place that knows of it.
+`trans` is the clip's translation as it stands. (SMPL body models rest their pelvis some 0.2 to 0.35 m below and a
+few centimetres before their origin, so a viewer with a body model shows the figure shifted by that constant, the same
+for every pose; this body has its pelvis at the origin.)
 """
 
 from __future__ import annotations
@@ -25,13 +24,7 @@ from kmm.formats.files import replacing
 from kmm.skeleton import JOINT_NAMES
 
 BODY = 3 * len(JOINT_NAMES)
-SMPLH, SMPLX = 156, 165  #: columns of `poses`: 52 and 55 joints
-
-#: columns of `poses` -> J0, the pelvis joint of the mean shape at rest, metres, in the model's own axes.
-PELVIS_AT_REST: dict[int, tuple[float, float, float]] = {
-    SMPLH: (0.0, -0.23, 0.03),
-    SMPLX: (0.0, -0.35, 0.01),
-}
+SMPLH = 156  #: columns of `poses`: 52 joints
 
 
 def save(clip: Clip, path: str | os.PathLike[str]) -> None:
@@ -40,7 +33,7 @@ def save(clip: Clip, path: str | os.PathLike[str]) -> None:
     poses[:, :BODY] = rot.as_rotvec(clip.rotations.astype(float)).reshape(len(clip), BODY)
     arrays = {
         "poses": poses,
-        "trans": clip.translation.astype(float) - PELVIS_AT_REST[SMPLH],
+        "trans": clip.translation.astype(float),
         "mocap_framerate": np.array(float(clip.fps)),
         "betas": np.zeros(16),
         "gender": np.array("neutral"),
@@ -78,7 +71,7 @@ def _clip(arrays: np.lib.npyio.NpzFile) -> Clip:
         named = zip(arrays["segment_prompts"].tolist(), arrays["segment_frames"].tolist(), strict=True)
         segments = tuple(Segment(str(prompt), int(start), int(end)) for prompt, (start, end) in named)
     return Clip(
-        translation=trans + PELVIS_AT_REST.get(poses.shape[1], PELVIS_AT_REST[SMPLH]),
+        translation=trans,
         rotations=rot.from_rotvec(poses[:, :BODY].reshape(len(poses), len(JOINT_NAMES), 3)),
         fps=_numbers(arrays, rate).item(),
         contacts=_numbers(arrays, "contacts") if "contacts" in arrays else None,

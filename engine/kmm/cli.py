@@ -180,5 +180,49 @@ def demo(
         demo.run(out, seed, blender, ["--weights", weights, "--device", device])
 
 
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe that comes with kmm, by name, or a .toml file.")],
+    data: Annotated[Path, typer.Option(help="Folder of the training set.")],
+    runs: Annotated[Path, typer.Option(help="Folder of checkpoints and logs; a run is resumed from there.")],
+    out: Annotated[Path, typer.Option(help="Weights folder to write.")],
+) -> None:
+    """Train a model from motion to a weights folder, or go on with a training that was broken off."""
+    with one_sentence():
+        from kmm.training import run
+
+        run.train(run.load_recipe(recipe), data, runs, out)
+
+
+evaluate = typer.Typer(help="Measure what weights make.", no_args_is_help=True)
+app.add_typer(evaluate, name="evaluate")
+
+
+@evaluate.command()
+def directions(
+    weights: Weights = "kmm-open",
+    seeds: Annotated[int, typer.Option(min=1, help="How many motions to make of each prompt.")] = 1,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Ask for motions in words that no training caption uses, and judge by physics whether they do as told."""
+    with one_sentence():
+        from kmm.evaluation import directions
+        from kmm.model.pipeline import Pipeline
+        from kmm.protocol import PromptSegment
+
+        pipeline = Pipeline.load(weights=weights, device=device)
+        tallies = directions.score(
+            lambda prompt, frames, seed: pipeline.clip([PromptSegment(prompt, frames)], seed), range(seeds)
+        )
+    if as_json:
+        kinds = {kind: {"passed": t.passed, "made": t.made} for kind, t in tallies.items()}
+        print(
+            json.dumps({"weights": pipeline.name, "sha256": pipeline.sha256, "seeds": seeds, "kinds": kinds})
+        )
+    else:
+        print(directions.table(tallies))
+
+
 if __name__ == "__main__":
     main()

@@ -238,7 +238,7 @@ class Check:
         return Check(kind, prompt, self.passes, self.seconds, not self.mirror)
 
     def judge(self, clip: Clip) -> bool:
-        return self.passes(signals(clip.mirror() if self.mirror else clip))
+        return bool(self.passes(signals(clip.mirror() if self.mirror else clip)))
 
 
 #: kind -> (predicate, seconds, prompts); kinds and prompts that name a side are asked for both sides.

@@ -12,7 +12,7 @@ from kmm.data.examples import build_captions
 from kmm.data.records import Recording, commercial_only, in_split, read_shared
 from kmm.model import weights as wt
 from kmm.model.generator import Generator, GeneratorConfig
-from kmm.model.text import TextEncoder
+from kmm.model.text import MINILM, TextEncoder
 from kmm.model.tokenizer import Tokenizer
 from kmm.training.generator import GeneratorStage
 from kmm.training.loop import LoopConfig, run
@@ -80,8 +80,12 @@ def train_generator(
     tokenizer: Tokenizer,
     runs: Path,
 ) -> Generator:
-    """Stage 2, on a trained tokenizer. `section["init"]`: a weights folder to start from."""
-    encoder = TextEncoder()
+    """Stage 2, on a trained tokenizer.
+
+    `section["init"]`: a weights folder to start from; `section["text_encoder"]`: a folder with another text encoder,
+    for example CLIP.
+    """
+    encoder = TextEncoder(section.get("text_encoder", MINILM))
     segments = {
         split: Segments(
             build_captions(in_split(items, split), WORDINGS), TokenBank(tokenizer, store), encoder
@@ -92,16 +96,9 @@ def train_generator(
         module = wt.load(section["init"], torch.device("cpu")).generator.requires_grad_(True)
     else:
         torch.manual_seed(section.get("seed", 0))
-        module = Generator(GeneratorConfig(text_dim=encoder.dim))
+        module = Generator(GeneratorConfig(text_dim=encoder.dim, text_encoder=encoder.source))
     module.codebooks.copy_(tokenizer.quantizer.codebooks)
     stage = GeneratorStage(module, segments["train"], segments["val"], section["batch"])
     trained = run(stage, loop_config(section), runs)
     assert isinstance(trained, Generator)
     return trained
-
-
-if __name__ == "__main__":
-    import sys
-
-    torch.set_num_threads(2)
-    train(load_recipe(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), Path(sys.argv[4]))

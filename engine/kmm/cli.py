@@ -185,13 +185,21 @@ def train(
     recipe: Annotated[str, typer.Argument(help="A recipe that comes with kmm, by name, or a .toml file.")],
     data: Annotated[Path, typer.Option(help="Folder of the training set.")],
     runs: Annotated[Path, typer.Option(help="Folder of checkpoints and logs; a run is resumed from there.")],
-    out: Annotated[Path, typer.Option(help="Weights folder to write.")],
+    out: Annotated[Path, typer.Option(help="Weights folder to write; for the evaluator a file.")],
 ) -> None:
-    """Train a model from motion to a weights folder, or go on with a training that was broken off."""
+    """Train a model, or go on with a training that was broken off; the recipe "evaluator" trains the judge."""
     with one_sentence():
-        from kmm.training import run
+        from kmm.training import evaluator, run
 
-        run.train(run.load_recipe(recipe), data, runs, out)
+        settings = run.load_recipe(recipe)
+        wanted = (
+            {"licence", "evaluator"} if "evaluator" in settings else {"licence", "tokenizer", "generator"}
+        )
+        if missing := wanted - settings.keys():
+            fail(
+                f"The recipe {recipe} has no {' and no '.join(sorted(missing))}; kmm-open.toml shows a whole one."
+            )
+        (evaluator if "evaluator" in settings else run).train(settings, data, runs, out)
 
 
 evaluate = typer.Typer(help="Measure what weights make.", no_args_is_help=True)

@@ -9,6 +9,13 @@ from typer.testing import CliRunner
 from ..model.small import write_weights
 
 
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path.with_name(tmp_path.name + "-recipe.toml")
+    path.write_text("licence = 'none'\n[tokenizer]\nbatch = 2\n")
+    return path
+
+
 def kmm(*words):
     return CliRunner().invoke(app, [str(w) for w in words])
 
@@ -23,6 +30,11 @@ def test_directions_are_judged_and_printed_for_scripts(tmp_path):
     overall = told["kinds"].pop("overall")
     assert overall["made"] == sum(k["made"] for k in told["kinds"].values())
     assert overall["passed"] == sum(k["passed"] for k in told["kinds"].values())
+
+
+def test_a_recipe_without_all_its_parts_is_refused_before_anything_is_trained(recipe, tmp_path):
+    result = kmm("train", recipe, "--data", tmp_path, "--runs", tmp_path / "runs", "--out", tmp_path / "out")
+    assert result.exit_code == 1 and "has no generator" in result.stderr and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""Balanced drawing of examples: common kinds of action less often than there is of them, rare ones more often."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from kmm.data.examples import Example
+
+
+class Balanced:
+    """Draws a kind by the square root of its total length, then an example by the square root of its own.
+
+    A set's own label is often one vague word for a long clip, so it has half the weight of what the motion shows.
+    """
+
+    def __init__(self, examples: Sequence[Example]) -> None:
+        kinds: dict[str, list[int]] = defaultdict(list)
+        for i, example in enumerate(examples):
+            kinds[example["kind"]].append(i)
+        length = np.array([e["end"] - e["start"] for e in examples], float)
+        self.members = [np.array(kinds[name]) for name in sorted(kinds)]
+        weight = np.array([length[m].sum() ** 0.5 for m in self.members])
+        weight *= [0.5 if name.startswith("own") else 1.0 for name in sorted(kinds)]
+        self.weight = weight / weight.sum()
+        self.within = [length[m] ** 0.5 / (length[m] ** 0.5).sum() for m in self.members]
+
+    def draw(self, rng: np.random.Generator, count: int) -> list[int]:
+        """Indices of `count` examples."""
+        chosen = rng.choice(len(self.members), count, p=self.weight)
+        return [int(rng.choice(self.members[k], p=self.within[k])) for k in chosen]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 try:
     import typer
@@ -17,6 +18,9 @@ except ImportError:
     sys.exit("The kmm command needs the engine's packages; install them with: pip install 'kmm[engine]'")
 
 from kmm import __version__
+
+if TYPE_CHECKING:
+    from kmm.model.pipeline import Pipeline
 
 app = typer.Typer(
     help="Text to motion for Blender.",
@@ -57,6 +61,16 @@ def one_sentence() -> Iterator[None]:
         fail(str(error))
 
 
+def load_pipeline(weights: str, device: str) -> Pipeline:
+    """The model, ready to generate. Raises what `Pipeline.load` raises, and ImportError."""
+    # The layers are too small to share out: two threads are no faster than one on a quiet machine, and a third
+    # of its speed on a busy one, where they wait for each other. Must be set before torch is imported.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from kmm.model.pipeline import Pipeline
+
+    return Pipeline.load(weights=weights, device=device)
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
     if version:
@@ -80,10 +94,9 @@ def serve(
     """Run the engine until it is told to end. Prints one line of JSON when it is ready."""
     start = time.monotonic()
     with one_sentence():
-        from kmm.model.pipeline import Pipeline
+        pipeline = load_pipeline(weights, device)
         from kmm.server.engine import Engine
 
-        pipeline = Pipeline.load(weights=weights, device=device)
         engine = Engine(pipeline, connection_file, idle_timeout, parent_pid)
     ready = {
         "event": "ready",
@@ -120,9 +133,9 @@ def generate(
             fail(f"{out}: the suffix names the format; it must be {' or '.join(sorted(formats.FORMATS))}.")
         if not out.parent.is_dir():
             fail(f"There is no folder {out.parent} to write {out.name} into.")
-        from kmm.model.pipeline import Pipeline, collect
+        pipeline = load_pipeline(weights, device)
+        from kmm.model.pipeline import collect
 
-        pipeline = Pipeline.load(weights=weights, device=device)
         start = time.monotonic()
         events = pipeline.generate(request.segments, seed, request.guidance)
         clip = collect(_shown(events, request.frames_total), request.segments)

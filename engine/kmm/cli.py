@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -228,14 +228,19 @@ def directions(
 ) -> None:
     """Ask for motions in words that no training caption uses, and judge by physics whether they do as told."""
     with one_sentence():
+        from kmm.clip import Clip
         from kmm.evaluation import directions
         from kmm.model.pipeline import Pipeline
         from kmm.protocol import PromptSegment
 
         pipeline = Pipeline.load(weights=weights, device=device)
-        tallies = directions.score(
-            lambda prompt, frames, seed: pipeline.clip([PromptSegment(prompt, frames)], seed), range(seeds)
-        )
+        with _counted(seeds * len(list(directions.checks()))) as advance:
+
+            def generate(prompt: str, frames: int, seed: int) -> Clip:
+                advance()
+                return pipeline.clip([PromptSegment(prompt, frames)], seed)
+
+            tallies = directions.score(generate, range(seeds))
     if as_json:
         kinds = {kind: {"passed": t.passed, "made": t.made} for kind, t in tallies.items()}
         print(
@@ -243,6 +248,55 @@ def directions(
         )
     else:
         print(directions.table(tallies))
+
+
+@evaluate.command()
+def motion(
+    data: Annotated[Path, typer.Option(help="Folder of the training set; its test split is used.")],
+    weights: Weights = "kmm-open",
+    evaluator: Annotated[
+        Path | None, typer.Option(help="A trained evaluator; by default the one that comes with kmm.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Whose sets to use; by default the recipe named as the weights.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How often to draw and generate.")] = 3,
+    limit: Annotated[int, typer.Option(min=2, help="How many test segments a seed draws.")] = 256,
+    device: Device = "auto",
+    as_json: Json = False,
+) -> None:
+    """Compare generated with real motion on the test split: fit to the text, variety, transitions, physics."""
+    with one_sentence():
+        from kmm.evaluation import evaluator as judges
+        from kmm.evaluation import motion
+        from kmm.model.pipeline import Pipeline
+
+        judge = judges.Judge(judges.load(evaluator or judges.shipped()))
+        pipeline = Pipeline.load(weights=weights, device=device)
+        recordings = motion.test_recordings(recipe or pipeline.name, data)
+        with _counted(None) as advance:
+            figures = motion.evaluate(motion.generator(pipeline, advance), judge, recordings, seeds, limit)
+        reconstruction = motion.reconstruction(pipeline.tokenizer, recordings)
+    if as_json:
+        told = {k: {"generated": m.as_dict(), "real": r.as_dict()} for k, (m, r) in figures.items()}
+        about = {"weights": pipeline.name, "sha256": pipeline.sha256, "seeds": seeds}
+        print(json.dumps(about | {"figures": told, "tokenizer": reconstruction}))
+    else:
+        print(motion.table(figures))
+        print("tokenizer, test split:", ", ".join(f"{k} {v:.4g}" for k, v in reconstruction.items()))
+
+
+@contextlib.contextmanager
+def _counted(total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, and the function to call for every motion made."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn
+
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), "motions", MofNCompleteColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("motions", total=total)
+        yield lambda: bar.update(task, advance=1)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,10 @@ def test_a_recipe_without_all_its_parts_is_refused_before_anything_is_trained(re
     "words, says",
     [
         (("evaluate", "directions", "--weights", "nowhere"), "no weights 'nowhere'"),
+        (
+            ("evaluate", "motion", "--data", ".", "--evaluator", "none.safetensors"),
+            "no evaluator none.safetensors",
+        ),
         (("train", "nothing", "--data", ".", "--runs", "runs", "--out", "out"), "no recipe 'nothing'"),
         (("train", "kmm-open", "--data", "nowhere", "--runs", "runs", "--out", "out"), "clips.jsonl"),
     ],

@@ -5,10 +5,17 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kmm.evaluation.embeddings import POOL, diversity, fid, mm_distance, r_precision
+from kmm.evaluation.embeddings import POOL, Texts, diversity, fid, mm_distance
+from kmm.evaluation.embeddings import r_precision as precision_among
 from kmm.evaluation.intervals import estimate
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+def r_precision(motions, texts, labels, rng, **pool):
+    """The others of a pool are the other motions' texts."""
+    own = Texts(texts, labels)
+    return precision_among(motions, own, own, rng, **pool)
 
 
 def names(count):

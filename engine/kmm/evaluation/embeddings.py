@@ -8,6 +8,7 @@ N motions and N texts are rows of (N, dim) arrays; row i of both belongs togethe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +19,33 @@ POOL = 32  #: texts that a motion chooses among: its own and 31 others
 PAIRS = 300  #: size of the two subsets that diversity compares
 
 
+@dataclass(frozen=True)
+class Texts:
+    """Embedded texts (N, dim); those of equal labels say the same thing."""
+
+    rows: Array
+    labels: Sequence[str]
+
+
 def r_precision(
-    motions: Array, texts: Array, labels: Sequence[str], rng: np.random.Generator, pool: int = POOL
+    motions: Array, own: Texts, others: Texts, rng: np.random.Generator, pool: int = POOL
 ) -> NDArray[np.float64]:
     """(3,) how often a motion's own text is among the 1, 2 and 3 nearest of a pool of texts.
 
-    The others of a pool are drawn from texts that are not the motion's own: of equal `labels` one only is in a pool,
-    since equal texts cannot be told apart (so does FlowMDM, arXiv 2402.15509). Of equally near texts the own one
-    counts as the farthest. ValueError if there are not enough different labels.
+    Motion i has text i of `own`; the rest of its pool is drawn from `others`, of one label at most one and none of
+    its own label, since texts that say the same cannot be told apart (FlowMDM, arXiv 2402.15509, leaves equal texts
+    out too). Of equally near texts the own one counts as the farthest. ValueError if `others` has too few labels.
     """
-    _, label = np.unique(labels, return_inverse=True)
-    members = [np.flatnonzero(label == k) for k in range(label.max() + 1)]
-    if len(members) < pool:
-        raise ValueError(f"R-precision needs {pool} different texts, there are {len(members)}.")
+    names, label = np.unique(others.labels, return_inverse=True)
+    members = [np.flatnonzero(label == k) for k in range(len(names))]
     hits = np.zeros(3)
-    for i, own in enumerate(label):
-        other = rng.choice(len(members) - 1, pool - 1, replace=False)
-        chosen = [rng.choice(members[k]) for k in other + (other >= own)]
-        distance = np.linalg.norm(texts[chosen] - motions[i], axis=-1)
-        rank = int((distance <= np.linalg.norm(texts[i] - motions[i])).sum())
+    for i, name in enumerate(own.labels):
+        unlike = np.flatnonzero(names != name)
+        if len(unlike) < pool - 1:
+            raise ValueError(f"R-precision needs {pool} different texts, there are {len(unlike) + 1}.")
+        chosen = [rng.choice(members[k]) for k in rng.choice(unlike, pool - 1, replace=False)]
+        distance = np.linalg.norm(others.rows[chosen] - motions[i], axis=-1)
+        rank = int((distance <= np.linalg.norm(own.rows[i] - motions[i])).sum())
         hits[rank:] += 1
     return np.asarray(hits / len(motions))
 

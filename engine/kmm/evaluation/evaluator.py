@@ -171,6 +171,13 @@ def save(path: Path, evaluator: Evaluator, licence: str) -> None:
     save_file(state, path, {"config": json.dumps(asdict(evaluator.config)), "licence": licence})
 
 
+def shipped() -> Path:
+    """Where the evaluator is that comes with kmm: beside the weights, in the package or in the repository."""
+    package = Path(__file__).parents[1]
+    places = [folder / "weights" / "evaluator.safetensors" for folder in (package, package.parents[1])]
+    return next((p for p in places if p.is_file()), places[-1])
+
+
 def load(path: Path) -> Evaluator:
     """Read a saved evaluator; FileNotFoundError or ValueError with a sentence for people."""
     if not path.is_file():

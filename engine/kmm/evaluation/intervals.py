@@ -20,6 +20,10 @@ class Estimate(NamedTuple):
     mean: float
     half_width: float
 
+    def as_dict(self) -> dict[str, float | None]:
+        """For JSON, which knows no infinity."""
+        return {"mean": self.mean, "half_width": None if np.isinf(self.half_width) else self.half_width}
+
     def __str__(self) -> str:
         spread = "" if np.isinf(self.half_width) else f" +- {self.half_width:.2g}"
         return f"{self.mean:.4g}{spread}"

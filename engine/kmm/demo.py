@@ -111,7 +111,7 @@ def _key_in_blender(command: list[str], connection_file: Path, seed: int, blend:
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise ClientError(f"Blender failed: {words[-1]}")
-    print(done.stdout.strip().splitlines()[-1])
+    print(*(line for line in done.stdout.splitlines() if line.startswith("Written:")), sep="\n")
 
 
 def _install_for_blender(blender: str, folder: Path) -> None:

@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 from kmm import __version__, formats
+from kmm.demo import find_blender
 from kmm.model.pipeline import Pipeline
 from kmm.prompts import parse_prompts
 from PIL import Image
@@ -144,9 +146,14 @@ def test_help_and_version_do_not_wait_for_torch() -> None:
 
 
 def test_demo(tmp_path: Path) -> None:
-    """The whole main job without Blender; tests/blender has the rest."""
-    done = kmm("demo", "--out", str(tmp_path), PATH="", PROGRAMFILES="")
+    """The whole main job; with Blender where there is one."""
+    done = kmm("demo", "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
+    if find_spec("bpy") or find_blender():
+        assert "300 frames keyed" in done.stdout
+        assert (tmp_path / "demo.blend").stat().st_size > 0
+    else:
+        assert "No Blender found" in done.stdout
     clips = [formats.load(tmp_path / f"demo{suffix}") for suffix in (".npz", ".bvh")]
     assert [len(clip) for clip in clips] == [300, 300]
     assert np.abs(clips[0].joints() - clips[1].joints()).max() < 1e-3

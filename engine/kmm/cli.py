@@ -63,8 +63,8 @@ def one_sentence() -> Iterator[None]:
 
 def load_pipeline(weights: str, device: str) -> Pipeline:
     """The model, ready to generate. Raises what `Pipeline.load` raises, and ImportError."""
-    # The layers are too small to share out: two threads are no faster than one on a quiet machine, and a third
-    # of its speed on a busy one, where they wait for each other. Must be set before torch is imported.
+    # The layers are too small to share out: two threads are no faster than one, and much slower beside other
+    # work, where they wait for each other. Must be set before torch is imported.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from kmm.model.pipeline import Pipeline
 
@@ -284,6 +284,30 @@ def motion(
     else:
         print(motion.table(figures))
         print("tokenizer, test split:", ", ".join(f"{k} {v:.4g}" for k, v in reconstruction.items()))
+
+
+data_commands = typer.Typer(help="Motion to train on.", no_args_is_help=True)
+app.add_typer(data_commands, name="data")
+
+
+@data_commands.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="Folder of motion and texts, in any layout that kmm reads.")],
+    as_json: Json = False,
+) -> None:
+    """List what is read from a folder, and every file that is not with the reason; exit code 1 if there is one."""
+    with one_sentence():
+        from kmm.data import folders
+
+        found = folders.read(folder)
+        sets = folders.summary(found)
+    if as_json:
+        print(json.dumps({"sets": sets, "problems": found.problems}))
+    else:
+        print(folders.table(sets))
+        print("".join(f"{problem}\n" for problem in found.problems), end="")
+    if found.problems:
+        raise typer.Exit(1)
 
 
 @contextlib.contextmanager

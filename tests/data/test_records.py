@@ -1,11 +1,16 @@
-import json
-
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from kmm import rotations as rot
-from kmm.data.contacts import foot_contacts
-from kmm.data.records import commercial_only, in_split, read_amass, read_shared
-from kmm.formats import amass
+from kmm.data.records import (
+    Recording,
+    Recordings,
+    commercial_only,
+    in_split,
+    read_shared,
+    without_test_trials,
+)
 
 from .figures import walk
 from .folders import row, shared
@@ -85,29 +90,19 @@ def test_a_folder_without_clips_says_what_to_give(tmp_path):
         read_shared(tmp_path)
 
 
-def test_amass_files_are_read_at_30_fps_with_their_captions(tmp_path):
-    clip = walk(1.2, 3.0)
-    (tmp_path / "subject").mkdir()
-    amass.save(clip.resample(120.0), tmp_path / "subject" / "walk_poses.npz")
-    amass.save(walk(0.8, 3.0).transform(0.0, (0, 0, 0.5)), tmp_path / "subject" / "floating_poses.npz")
-    np.savez(tmp_path / "subject" / "shape.npz", gender="neutral", betas=np.zeros(16))
-    np.savez(tmp_path / "subject" / "wrong.npz", poses=np.zeros((5, 66)))
-    captions = tmp_path / "captions.jsonl"
-    lines = [
-        {
-            "file": "subject/walk_poses.npz",
-            "split": "val",
-            "texts": [{"text": "steps", "start": 1, "end": 2}],
-        },
-        {"file": "subject/gone.npz", "texts": []},
-    ]
-    captions.write_text("".join(json.dumps(x) + "\n" for x in lines))
-    got = read_amass(tmp_path, captions)
-    floating, walking = got
-    assert walking.id == "subject/walk_poses.npz" and walking.split == "val" and floating.split == "train"
-    assert walking.clip.fps == 30.0 and abs(len(walking.clip) - len(clip)) <= 1
-    assert (walking.texts[0].start, walking.texts[0].end) == (30, 60)
-    assert walking.commercial is None
-    # feet on the floor, whatever height the subject's own legs gave
-    assert foot_contacts(floating.clip.joints(), 30.0).max(1).mean() > 0.9
-    assert sorted(p.split(":")[0] for p in got.problems) == ["subject/gone.npz", "subject/wrong.npz"]
+def test_a_trial_of_the_test_split_is_in_no_other(tmp_path):
+    rows = [row(f"{t}-{s}", split=s, trial=t) for t in ("a", "b") for s in ("train", "val")]
+    rows.append(row("a-test", split="test", trial="a"))
+    got = without_test_trials(read_shared(shared(tmp_path / "set", rows)))
+    assert [r.id for r in got] == ["b-train", "b-val", "a-test"]
+    assert len(got.problems) == 2 and all("also in the test split" in p for p in got.problems)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(("train", "val", "test")))))
+def test_whatever_the_splits_no_test_trial_is_trained_on_and_nothing_is_lost_silently(pairs):
+    clip = walk(1.2, 0.1)
+    items = [Recording("s", str(i), trial, split, clip) for i, (trial, split) in enumerate(pairs)]
+    got = without_test_trials(Recordings(items, ["before"]))
+    assert not {r.trial for r in got if r.split != "test"} & {r.trial for r in got if r.split == "test"}
+    assert len(got.items) + len(got.problems) == len(items) + 1

@@ -1,7 +1,7 @@
-"""Recordings: motion clips with their texts and licence, read from the folders people keep them in.
+"""Recordings: motion clips with their texts and licence, and the reader of the project's own training set.
 
-Two layouts: the project's own training set (`motion/<set>.npz`, `clips.jsonl`, `licenses.json`) and AMASS npz
-folders with an optional captions file. Whatever cannot be read is reported with the reason, never dropped silently.
+That is `motion/<set>.npz`, `clips.jsonl` and `licenses.json`; `kmm.data.folders` reads other layouts too. Whatever
+cannot be read is reported with the reason, never dropped silently.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ import numpy as np
 
 from kmm import rotations as rot
 from kmm.clip import FPS, Clip
-from kmm.data.contacts import REST_HEIGHT
 from kmm.data.retiming import WINDOW, natural_speed
-from kmm.formats import amass
-from kmm.skeleton import CONTACT_JOINTS, PARENTS
+from kmm.skeleton import PARENTS
 
 SPLITS = ("train", "val", "test")
 JOINTS = len(PARENTS)
@@ -78,6 +76,21 @@ def in_split(recordings: Iterable[Recording], split: str) -> list[Recording]:
     return [r for r in recordings if r.split == split]
 
 
+def without_test_trials(recordings: Recordings) -> Recordings:
+    """Without train and validation recordings of a trial that is also in the test split; each is a problem."""
+    tested = {r.trial for r in recordings if r.split == "test"}
+    out = Recordings(problems=list(recordings.problems))
+    for recording in recordings:
+        if recording.split == "test" or recording.trial not in tested:
+            out.items.append(recording)
+        else:
+            out.problems.append(
+                f"{recording.set} {recording.id}: left out of {recording.split}, its trial {recording.trial} is also "
+                "in the test split"
+            )
+    return out
+
+
 def read_shared(folder: str | Path, sets: Iterable[str] | None = None) -> Recordings:
     """Read the training set's layout; `sets` limits it to some sets.
 
@@ -129,7 +142,7 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
             rows_of_clip = slice(first, first + count)
             rotvec = poses[rows_of_clip].astype(np.float32) * np.float32(np.pi / 32767)
             clip = _clip(rotvec, trans[rows_of_clip], float(row.get("fps", FPS)))
-            texts = tuple(_texts(row["texts"], len(clip)))
+            texts = tuple(captions(row["texts"], len(clip)))
             if row["set"] == "cmu" and len(clip) == WINDOW:
                 clip = natural_speed(clip, row["action"])
                 texts = tuple(
@@ -140,7 +153,7 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
                     set=row["set"],
                     id=row["id"],
                     trial=row["trial"],
-                    split=_split(row["split"]),
+                    split=checked_split(row["split"]),
                     clip=clip,
                     texts=texts,
                     commercial=commercial,
@@ -152,73 +165,8 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
             out.problems.append(f"{path.name} clip {row.get('id', row.get('index'))}: {error}")
 
 
-def read_amass(folder: str | Path, captions: str | Path | None = None, split: str = "train") -> Recordings:
-    """Read every AMASS npz under `folder`, resampled to 30 fps.
-
-    captions: a jsonl file, a line {"file": path relative to folder, "split": ..., "texts": [{"text", "start",
-    "end"}]}, times in seconds; without start and end a text is about the whole clip.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder; give the folder that holds AMASS npz files.")
-    out = Recordings()
-    described = _read_captions(Path(captions), out.problems) if captions is not None else {}
-    seen = set()
-    for path in sorted(folder.rglob("*.npz")):
-        name = path.relative_to(folder).as_posix()
-        if path.name == "shape.npz":  # AMASS keeps one a subject beside the motions; it holds no motion
-            continue
-        seen.add(name)
-        entry = described.get(name, {})
-        try:
-            clip = _grounded(amass.load(path).resample(FPS))
-            out.items.append(
-                Recording(
-                    set="amass",
-                    id=name,
-                    trial=entry.get("trial", name),
-                    split=_split(entry.get("split", split)),
-                    clip=clip,
-                    texts=tuple(_texts(entry.get("texts", ()), len(clip))),
-                )
-            )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            out.problems.append(f"{name}: {error}")
-    out.problems += [f"{name}: has captions but no motion file" for name in described if name not in seen]
-    return out
-
-
-def _read_captions(path: Path, problems: list[str]) -> dict[str, dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ValueError(f"The captions file {path} cannot be read: {error}.") from error
-    described = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            described[row["file"]] = row
-        except (ValueError, KeyError, TypeError) as error:
-            problems.append(f"{path.name} line {number}: not a captions row ({error})")
-    return described
-
-
-def _grounded(clip: Clip) -> Clip:
-    """Moved up or down so that the lower foot is on the floor: the subject's legs were not this skeleton's."""
-    if len(clip) == 0:
-        raise ValueError("no frames")
-    above = (clip.joints()[:, list(CONTACT_JOINTS), 2] - REST_HEIGHT).min(1)
-    lowered = clip.transform(0.0, (0.0, 0.0, -float(np.percentile(above, 5))))
-    return replace(
-        lowered,
-        translation=lowered.translation.astype(np.float32),
-        rotations=lowered.rotations.astype(np.float32),
-    )
-
-
-def _split(name: str) -> str:
+def checked_split(name: str) -> str:
+    """The name of a split, or a ValueError."""
     if name not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {name!r}")
     return name
@@ -235,7 +183,8 @@ def _clip(rotvec: np.ndarray, trans: np.ndarray, fps: float) -> Clip:
     return Clip(np.asarray(trans, np.float32), rotations, fps)
 
 
-def _texts(entries: Iterable[dict[str, Any]], frames: int) -> Iterator[Caption]:
+def captions(entries: Iterable[dict[str, Any]], frames: int) -> Iterator[Caption]:
+    """Captions of {"text", "start", "end", "origin"}, times in seconds; without times about all `frames`."""
     for entry in entries:
         start = round(float(entry.get("start", 0.0)) * FPS)
         end = min(frames, round(float(entry.get("end", frames / FPS)) * FPS))

@@ -79,7 +79,7 @@ class Engine:
             maxlen=256
         )  # small replies to clients that do not read
         self._stalled: float | None = None  # since when the running job's client has read nothing
-        self._started = self._used = time.monotonic()
+        self._started = self._used = self._watched = time.monotonic()
         self._stop = False
         self._process = psutil.Process()
 
@@ -140,7 +140,7 @@ class Engine:
             self._used = time.monotonic()
         match request:
             case Hello():
-                print(f"{request.client} is here", file=sys.stderr)
+                print(f"{request.client!r} says hello", file=sys.stderr)
                 self._send(client, self._welcome(request))
             case Generate():
                 self._enqueue(Job(client, request))
@@ -275,6 +275,9 @@ class Engine:
 
     def _watch(self) -> None:
         now = time.monotonic()
+        if now < self._watched + _TICK_MS / 1000:
+            return
+        self._watched = now
         if self._running:
             self._used = now
         elif self._idle_timeout is not None and now - self._used > self._idle_timeout:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import bpy
@@ -13,68 +12,33 @@ import bpy
 LAYERED = hasattr(bpy.types, "ActionSlot")
 
 
-@dataclass(frozen=True)
-class Assigned:
-    """Which action an object has, in a form that outlives an undo."""
-
-    animated: bool  #: the object has animation data at all
-    action_uid: int | None
-    slot_handle: int | None
-    fake_user: bool
-
-
-def assigned(obj: bpy.types.Object) -> Assigned:
-    """What the object has now, for `restore`."""
-    animation = obj.animation_data
-    action = animation.action if animation else None
-    slot = animation.action_slot if action is not None and LAYERED else None
-    return Assigned(
-        animated=animation is not None,
-        action_uid=action.session_uid if action is not None else None,
-        slot_handle=slot.handle if slot is not None else None,
-        fake_user=action is not None and action.use_fake_user,
-    )
+def new_action(name: str, slot_name: str) -> bpy.types.Action:
+    """A new, empty action for an object; it is not yet on any."""
+    action = bpy.data.actions.new(name)
+    action.use_fake_user = True  # a take is worth keeping when the next one replaces it
+    if LAYERED:
+        slot = action.slots.new(id_type="OBJECT", name=slot_name)
+        action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
+    return action
 
 
-def restore(obj: bpy.types.Object, before: Assigned) -> None:
-    """Give the object back the action that it had, and remove the one that it has now."""
+def assign(obj: bpy.types.Object, action: bpy.types.Action) -> None:
+    """Put an action made by `new_action` on the object; the one that it had until now stays in the file."""
     animation = obj.animation_data_create()
-    action = animation.action
-    previous = find_action(before.action_uid)
-    animation.action = previous
-    if previous is not None:
-        if LAYERED:
-            animation.action_slot = next((s for s in previous.slots if s.handle == before.slot_handle), None)
-        if previous.library is None:
-            previous.use_fake_user = before.fake_user
-    elif not before.animated:
-        obj.animation_data_clear()
-    if action is not None:
-        bpy.data.actions.remove(action)
+    if animation.action is not None and animation.action.library is None:
+        animation.action.use_fake_user = True  # without a user Blender would drop it when the file is saved
+    animation.action = action
+    if LAYERED:
+        animation.action_slot = action.slots[0]
 
 
-def find_action(uid: int | None) -> bpy.types.Action | None:
+def find_action(uid: int) -> bpy.types.Action | None:
     """The action with this session_uid, if it (still) exists."""
     return next((a for a in bpy.data.actions if a.session_uid == uid), None)
 
 
-def assign_new(obj: bpy.types.Object, name: str) -> bpy.types.Action:
-    """A new, empty action on the object; the one that it had until now stays in the file."""
-    animation = obj.animation_data_create()
-    if animation.action is not None and animation.action.library is None:
-        animation.action.use_fake_user = True  # without a user Blender would drop it when the file is saved
-    action = bpy.data.actions.new(name)
-    action.use_fake_user = True  # a take is worth keeping when the next one replaces it
-    animation.action = action
-    if LAYERED:
-        slot = action.slots.new(id_type="OBJECT", name=obj.name)
-        action.layers.new("Layer").strips.new(type="KEYFRAME").channelbag(slot, ensure=True)
-        animation.action_slot = slot
-    return action
-
-
 def curves(action: bpy.types.Action) -> Any:
-    """The collection of F-curves of an action made by `assign_new`: new(), find(), remove()."""
+    """The collection of F-curves of an action made by `new_action`: new(), find(), remove()."""
     if not LAYERED:
         return action.fcurves
     return action.layers[0].strips[0].channelbag(action.slots[0], ensure=True).fcurves

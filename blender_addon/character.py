@@ -45,14 +45,11 @@ def remove(obj: bpy.types.Object) -> None:
 
 def _link(context: bpy.types.Context, obj: bpy.types.Object) -> bpy.types.Collection:
     """Put the object into the active collection, or the scene's own if that one is hidden or linked."""
-    collection = context.collection
-    if collection.library is None and collection.override_library is None:
-        collection.objects.link(obj)
-        if obj.name in context.view_layer.objects and obj.visible_get():
-            return collection
-        collection.objects.unlink(obj)
-    context.scene.collection.objects.link(obj)
-    return context.scene.collection
+    active = context.view_layer.active_layer_collection
+    usable = active.is_visible and active.collection.library is None
+    collection = active.collection if usable else context.scene.collection
+    collection.objects.link(obj)
+    return collection
 
 
 def _edit_bones(context: bpy.types.Context, obj: bpy.types.Object) -> None:

@@ -19,7 +19,7 @@ from .keying import Keyer, Removed
 
 WRITE_SECONDS = 0.008  #: of key writing at one step, so that the interface stays alive
 #: Between two writes, for each frame of the motion: after a write Blender copies the whole action to evaluate it.
-WRITE_PAUSE_SECONDS = 5e-5
+WRITE_PAUSE_SECONDS = 1e-4
 SILENCE_SECONDS = 300.0  #: a request of which nothing is heard for so long is given up
 
 
@@ -61,7 +61,9 @@ class Generation:
         self._complete = False  # the engine has sent all
         self._fps = scene.render.fps / scene.render.fps_base
         self._heard = time.monotonic()
+        self._goal = 0  # frames that every curve shall hold before the next pause
         self._wrote = -math.inf
+        self._shown = False  # the action is on the character, which it is once it has a first pose
 
         obj = character.target(context)
         if obj is not None:
@@ -70,9 +72,7 @@ class Generation:
         obj = obj or character.create(context)
         # ids, not objects: a reference to Blender's data does not outlive an undo
         self._object_uid = obj.session_uid
-        self._before = action_api.assigned(obj)
-        action = action_api.assign_new(obj, request.prompt.strip()[:60])
-        armature.use_quaternions(obj)
+        action = action_api.new_action(request.prompt.strip()[:60], obj.name)
         length = max(1, round(request.seconds * self._fps))
         self._keyer = Keyer(action, armature.channels(), scene.frame_current, length)
         self._convert = armature.PoseConverter(obj.data)
@@ -108,7 +108,7 @@ class Generation:
             if not self.ended and self._write(budget) and self._complete:
                 self._end("Done")
         except Removed:
-            self.cancel("Ended: the action is gone")
+            self.cancel("Ended: what was being keyed is gone (undone or deleted)")
 
     def cancel(self, reason: str = "Cancelled") -> None:
         """End the engine's work on it, and keep the keys that are there."""
@@ -175,13 +175,30 @@ class Generation:
         if self._keyer.received == 0:
             self._keyer.prepare(budget)
             return True
-        pause = 0.0 if self._complete or math.isinf(budget) else WRITE_PAUSE_SECONDS * self._keyer.length
-        if time.monotonic() < self._wrote + pause:
-            return False
-        written = self._keyer.write(budget)
-        if written:
+        if self._keyer.written >= self._goal:
+            unhurried = not self._complete and math.isfinite(budget)
+            if unhurried and time.monotonic() < self._wrote + WRITE_PAUSE_SECONDS * self._keyer.length:
+                return False
+            self._goal = self._keyer.received
+        done = self._keyer.write(budget)
+        if self._keyer.written >= self._goal:
             self._wrote = time.monotonic()
-        return written
+            self._show()
+        return done
+
+    def _show(self) -> None:
+        """Put the action on the character. Raises Removed."""
+        if self._shown:
+            return
+        obj = self._character()
+        if obj is None:
+            raise Removed
+        armature.use_quaternions(obj)
+        action_api.assign(obj, self._keyer.action())
+        self._shown = True
+
+    def _character(self) -> bpy.types.Object | None:
+        return next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
 
     def _cancel_request(self) -> None:
         if self._client is not None and self._request_id is not None:
@@ -197,15 +214,14 @@ class Generation:
                 self._discard()
             elif kept < length:
                 self._keyer.trim()
+                self._show()
                 self.message = f"{reason}; {kept} of {length} frames are kept"
 
     def _discard(self) -> None:
         """Nothing came: leave everything as it was."""
-        obj = next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
-        if obj is None:
-            return
-        action_api.restore(obj, self._before)
-        if self._created:
+        bpy.data.actions.remove(self._keyer.action())
+        obj = self._character()
+        if obj is not None and self._created:
             character.remove(obj)
 
 

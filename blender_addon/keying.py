@@ -36,7 +36,7 @@ class Removed(Exception):
 
 
 class Keyer:
-    """Keys `length` frames from `first_frame` on into an empty action made by `action_api.assign_new`."""
+    """Keys `length` frames from `first_frame` on into an empty action made by `action_api.new_action`."""
 
     def __init__(
         self, action: bpy.types.Action, channels: Sequence[Channel], first_frame: int, length: int
@@ -58,6 +58,13 @@ class Keyer:
     def written(self) -> int:
         """Frames that every curve holds."""
         return max(0, int(self._filled.min()))
+
+    def action(self) -> bpy.types.Action:
+        """The action that is keyed. Raises Removed."""
+        action = action_api.find_action(self._action_uid)
+        if action is None:
+            raise Removed
+        return action
 
     def append(self, values: NDArray[np.floating]) -> None:
         """Take the next (n, channels) values; what goes beyond the length is dropped. `write` writes them."""
@@ -81,7 +88,7 @@ class Keyer:
             if time.perf_counter() > deadline:
                 break
         if curves is not None:
-            self._action().update_tag()
+            self.action().update_tag()
         return self.written == self.received
 
     def prepare(self, budget: float) -> None:
@@ -105,15 +112,9 @@ class Keyer:
         """Undo or redo may have changed any curve: fill them all again at the next `write`."""
         self._filled[:] = -1
 
-    def _action(self) -> bpy.types.Action:
-        action = action_api.find_action(self._action_uid)
-        if action is None:
-            raise Removed
-        return action
-
     def _curves(self) -> list[bpy.types.FCurve]:
         """The curves in the order of the channels, made where they are missing."""
-        collection = action_api.curves(self._action())
+        collection = action_api.curves(self.action())
         there = {(c.data_path, c.array_index): c for c in collection}
         missing = [c for c in self._channels if (c.data_path, c.index) not in there]
         for channel in missing:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import time
+import traceback
 
 import bpy
 from bpy.app.handlers import persistent
@@ -101,7 +102,11 @@ def tick() -> float | None:
     engine.poll()
     if running():
         assert generation is not None
-        generation.step(engine)
+        try:
+            generation.step(engine)
+        except Exception:  # a mistake of ours must not leave a generation that never ends
+            traceback.print_exc()
+            generation.cancel("Ended by an error in the add-on, which the system console shows")
     elif _to_announce and not _transforming():
         _announce()
     _redraw()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -20,20 +19,12 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def stream() -> Iterator[ModuleType]:
     """The extension's module `stream`, with the engine running."""
+    from .helpers import start_engine  # it needs kmm, which comes with the extension
+
     module = sys.modules[f"{PACKAGE}.stream"]
     start_engine(module)
     yield module
     module.engine.close()
-
-
-def start_engine(stream: ModuleType) -> None:
-    """Start the engine and wait for it."""
-    bpy.ops.kmm.start_engine()
-    deadline = time.monotonic() + 60
-    while stream.engine.client is None:
-        stream.engine.poll()
-        assert stream.engine.running and time.monotonic() < deadline, stream.engine.message
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -15,6 +15,16 @@ from numpy.typing import NDArray
 from .install import PACKAGE
 
 
+def start_engine(stream: ModuleType) -> None:
+    """Start the engine and wait for it."""
+    bpy.ops.kmm.start_engine()
+    deadline = time.monotonic() + 60
+    while stream.engine.client is None:
+        stream.engine.poll()
+        assert stream.engine.running and time.monotonic() < deadline, stream.engine.message
+        time.sleep(0.01)
+
+
 def begin(stream: ModuleType, prompt: str, seconds: float, seed: int) -> None:
     """As the button does. Without a window Blender runs an operator's `execute` whatever one asks for."""
     request = importlib.import_module(f"{PACKAGE}.generation").Request(prompt, seconds, seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
@@ -14,7 +13,7 @@ import bpy
 import numpy as np
 import pytest
 
-from .helpers import begin, curves, frames_of, joint_positions, motion_of, step_until
+from .helpers import begin, curves, frames_of, joint_positions, motion_of, start_engine, step_until
 from .install import PACKAGE
 
 PROMPT = "a person walks forward"
@@ -47,7 +46,7 @@ def test_killed_engine_keeps_the_keys_and_the_next_generate_works(
 
 
 def test_killed_while_idle(stream: ModuleType, scene: bpy.types.Scene) -> None:
-    bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
+    start_engine(stream)
     os.kill(stream.engine.pid, signal.SIGKILL)
     step_until(stream, lambda: not stream.engine.running)
     assert stream.engine.description == "stopped unexpectedly"
@@ -83,20 +82,21 @@ def test_cancel_before_the_first_frame_leaves_no_trace(stream: ModuleType, scene
     assert stream.generation.message == "Cancelled"
 
 
-def test_cancelled_before_the_first_frame_gives_back_the_action(
+def test_cancelled_before_the_first_frame_leaves_the_earlier_take(
     stream: ModuleType, scene: bpy.types.Scene
 ) -> None:
     bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
     obj = scene.kmm.character
     action, motion = obj.animation_data.action, motion_of(obj)
     begin(stream, *LONG)
-    assert obj.animation_data.action != action
+    stream.tick()
     bpy.ops.kmm.cancel()
-    assert obj.animation_data.action == action and len(bpy.data.actions) == 1
+    assert obj.animation_data.action == action and list(bpy.data.actions) == [action]
     np.testing.assert_array_equal(motion_of(obj), motion)
 
 
-def test_stopping_the_engine_ends_the_generation(stream: ModuleType, scene: bpy.types.Scene) -> None:
+def test_a_stopped_engine(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Stopped in mid-generation, started in wrong ways that each get one sentence, and started again."""
     begin_long(stream)
     pid = stream.engine.pid
     bpy.ops.kmm.stop_engine()
@@ -104,35 +104,21 @@ def test_stopping_the_engine_ends_the_generation(stream: ModuleType, scene: bpy.
     step_until(stream, lambda: not stream.engine.busy)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
-    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
-
-
-@pytest.mark.parametrize("chosen", ["/nowhere/python", __file__])
-def test_a_wrong_python_gets_one_sentence(stream: ModuleType, scene: bpy.types.Scene, chosen: str) -> None:
-    bpy.ops.kmm.stop_engine()
     preferences = bpy.context.preferences.addons[PACKAGE].preferences
-    preferences.python = chosen
+    good = preferences.weights
     objects = set(bpy.data.objects)
-    try:
-        with pytest.raises(RuntimeError) as error:
+    for python, weights, words in (
+        ("/nowhere/python", good, "There is no program /nowhere/python"),
+        (__file__, good, "cannot be started"),
+        (sys.executable, good, "kmm"),
+        ("", "no-such-weights", "no-such-weights"),
+    ):
+        preferences.python, preferences.weights = python, weights
+        with pytest.raises(RuntimeError, match=words) as error:
             bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
-    finally:
-        preferences.python = ""
-    assert "Python" in str(error.value) or "engine" in str(error.value)
-    assert len(str(error.value).strip().splitlines()) == 1
-    assert objects == set(bpy.data.objects)
-    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
-
-
-def test_wrong_weights_get_the_engines_own_sentence(stream: ModuleType, scene: bpy.types.Scene) -> None:
-    bpy.ops.kmm.stop_engine()
-    preferences = bpy.context.preferences.addons[PACKAGE].preferences
-    weights, preferences.weights = preferences.weights, "no-such-weights"
-    try:
-        with pytest.raises(RuntimeError, match="no-such-weights"):
-            bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
-    finally:
-        preferences.weights = weights
+        assert len(str(error.value).strip().splitlines()) == 1
+        assert objects == set(bpy.data.objects)
+    preferences.python, preferences.weights = "", good
     assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
 
 
@@ -266,27 +252,27 @@ def test_a_linked_armature_says_what_to_do(
     assert len(frames_of(override)) == 15
 
 
-def test_disabled_and_enabled_twice(scene: bpy.types.Scene, capfd: pytest.CaptureFixture[str]) -> None:
-    """Also in mid-generation; nothing is left behind, and afterwards everything works."""
+def test_disabled_and_enabled_twice(
+    stream: ModuleType, scene: bpy.types.Scene, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """First in mid-generation; nothing is left behind, and afterwards everything works."""
+    weights = bpy.context.preferences.addons[PACKAGE].preferences.weights
+    begin_long(stream)
+    pid = stream.engine.pid
     for _ in range(2):
-        stream = importlib.import_module(f"{PACKAGE}.stream")
-        weights = bpy.context.preferences.addons[PACKAGE].preferences.weights
-        begin_long(stream)
-        handlers = [
-            h for group in ("load_pre", "save_pre", "undo_post") for h in getattr(bpy.app.handlers, group)
-        ]
-        assert any(PACKAGE in h.__module__ for h in handlers)
-        pid = stream.engine.pid
+        assert _handlers()
         bpy.ops.preferences.addon_disable(module=PACKAGE)
+        assert not _handlers() and not bpy.app.timers.is_registered(stream.tick)
+        assert not hasattr(bpy.types.Scene, "kmm") and not hasattr(bpy.types, "VIEW3D_PT_kmm")
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
-        assert not hasattr(bpy.types.Scene, "kmm") and not hasattr(bpy.types, "VIEW3D_PT_kmm")
-        handlers = [
-            h for group in ("load_pre", "save_pre", "undo_post") for h in getattr(bpy.app.handlers, group)
-        ]
-        assert not any(PACKAGE in h.__module__ for h in handlers)
         bpy.ops.preferences.addon_enable(module=PACKAGE)
-        bpy.context.preferences.addons[PACKAGE].preferences.weights = weights
+    bpy.context.preferences.addons[PACKAGE].preferences.weights = weights
     bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
     assert "Traceback" not in "".join(capfd.readouterr())
     sys.modules[f"{PACKAGE}.stream"].engine.close()
+
+
+def _handlers() -> list[object]:
+    groups = ("load_pre", "save_pre", "undo_post", "redo_post")
+    return [h for g in groups for h in getattr(bpy.app.handlers, g) if PACKAGE in h.__module__]

@@ -71,6 +71,8 @@ class Job:
             )
             if self._cancelled:
                 return False
+            if isinstance(event, Frames):
+                self.frames_done += event.count
             self._events.append(event)
             return True
 
@@ -161,4 +163,3 @@ class Worker:
                 contacts=event.contacts[part],
                 request_id=job.id,
             )
-            job.frames_done += count

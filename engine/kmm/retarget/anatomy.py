@@ -22,7 +22,7 @@ from kmm.rotations import Array
 LEFT, FRONT, UP = np.array([1.0, 0, 0]), np.array([0, -1.0, 0]), np.array([0, 0, 1.0])
 
 #: A rest pose's up axis within this many degrees of an axis of the armature is taken to be that axis.
-SNAP = 15.0
+SNAP = 20.0
 
 #: Degrees between which a bent elbow or knee at rest is more and more believed to show its hinge. Below, joint
 #: positions are too uncertain: SMPL's own elbows bend 7 degrees upwards at rest, though they hinge to the front.
@@ -87,10 +87,11 @@ def body_axes(heads: Array, bones: Bones) -> Array:
     bottoms = (("left_foot", "right_foot"), ("left_shin", "right_shin"))
     top = next((m for roles in tops if (m := middle(*roles)) is not None), None)
     bottom = next(m for roles in bottoms if (m := middle(*roles)) is not None)
-    if top is None:
-        top = middle("left_thigh", "right_thigh")
-    assert top is not None
-    up = _snapped(top - bottom, SNAP)
+    hips = middle("left_thigh", "right_thigh")
+    assert hips is not None
+    # the whole body leans less than its legs or its back may do at rest
+    up = unit(hips - bottom) if top is None else unit(top - bottom) + unit(top - hips)
+    up = _snapped(up, SNAP)
     left = sum((unit(pair) for pair in pairs), np.zeros(3))
     left = left - up * (left @ up)
     if np.linalg.norm(up) < 0.5 or np.linalg.norm(left) < 1e-3:
@@ -98,7 +99,7 @@ def body_axes(heads: Array, bones: Bones) -> Array:
             "the rest pose does not show which way is up and left: the mapped legs, or the left and right "
             "bones, lie on one another"
         )
-    left = _snapped(left, 0.7 * SNAP)
+    left = _snapped(left, SNAP / 2)
     left = unit(left - up * (left @ up))
     return rot.from_matrix(np.stack([left, np.cross(up, left), up], axis=-1))
 

@@ -21,10 +21,10 @@ def reach(start: Array, joint: Array, end: Array, wanted: Array, hinge: Array) -
     upper, lower, to = joint - start, end - joint, wanted - start
     a, b = (np.linalg.norm(v, axis=-1) for v in (upper, lower))
     u, v = unit(upper), unit(lower)
-    far = (a + b) * (1 - 1e-6)
-    distance = np.clip(np.linalg.norm(to, axis=-1), np.abs(a - b) * (1 + 1e-6) + 1e-9, far)
+    distance = np.clip(np.linalg.norm(to, axis=-1), np.abs(a - b), a + b)
     now = np.arctan2(np.linalg.norm(np.cross(u, v), axis=-1), (u * v).sum(-1))
-    bend = np.arccos(np.clip((distance**2 - a**2 - b**2) / (2 * a * b), -1, 1))
+    # the law of cosines for half the angle, which is exact for limbs near straight too
+    bend = 2 * np.arctan2(np.sqrt((a + b) ** 2 - distance**2), np.sqrt(distance**2 - (a - b) ** 2))
     # The plane of a nearly straight limb is noise: where it must bend more, the hinge says which way.
     low, high = np.radians(OWN_PLANE)
     keep = np.maximum(smoothstep((now - low) / (high - low)), 1 - smoothstep((bend - now) / low))[:, None]

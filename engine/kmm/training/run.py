@@ -21,7 +21,7 @@ from kmm.training.store import Store
 from kmm.training.tokenizer import TokenizerStage
 
 RECIPES = Path(__file__).parent / "recipes"
-WORDINGS = 8  #: texts a caption is said in
+WORDINGS = 8  #: texts a caption is said in, unless the recipe says
 
 
 def load_recipe(name: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def train_generator(
     encoder = TextEncoder(section.get("text_encoder", MINILM))
     segments = {
         split: Segments(
-            build_captions(in_split(items, split), WORDINGS), TokenBank(tokenizer, store), encoder
+            build_captions(in_split(items, split), section.get("wordings", WORDINGS)), TokenBank(tokenizer, store), encoder
         )
         for split, store in stores.items()
     }

@@ -106,6 +106,7 @@ class Keyer:
         """Leave only keys that hold a pose. `write` adds the other points again. Raises Removed."""
         for i, curve in enumerate(self._curves()):
             self._fill(curve, i, self.received)
+            curve.update()
         self._filled[:] = -1
 
     def invalidate(self) -> None:
@@ -156,8 +157,6 @@ class Keyer:
         points.foreach_set("interpolation", np.full(length, LINEAR, dtype=np.int32))
         self._set_all(points, i, length)
         self._filled[i] = self.received
-        if length == self.received:
-            curve.update()
 
     def _set_all(self, points: bpy.types.FCurveKeyframePoints, i: int, length: int) -> None:
         co = np.stack([self._frames[:length], self._values[i, :length]], axis=1)

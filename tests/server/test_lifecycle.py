@@ -75,8 +75,9 @@ def test_an_engine_that_hangs_is_noticed(start_engine: Start, monkeypatch: pytes
 def test_shutdown_ends_the_requests_of_everyone(start_engine: Start) -> None:
     engine = start_engine()
     with engine.connect() as one, engine.connect() as other:
-        running, waiting = one.generate(long_request()), other.generate(WALK)
+        running = one.generate(long_request())
         until_frames(one, running)
+        waiting = other.generate(WALK)
         other.shutdown(END_SECONDS)
         assert list(one.events(running))[-1].code == "shutting_down"
         assert list(other.events(waiting))[-1].code == "shutting_down"
@@ -219,3 +220,18 @@ def test_the_file_of_an_engine_that_was_killed_can_be_used_again(start_engine: S
         client.shutdown(END_SECONDS)
     assert engine.process.wait(END_SECONDS) == 0
     assert not path.exists()
+
+
+def test_the_end_is_told_to_a_client_that_is_behind(start_engine: Start) -> None:
+    engine = start_engine()
+    with engine.connect() as client, bare_socket(engine, rcvhwm=1, rcvbuf=4096) as slow:
+        slow.send_multipart(p.encode(p.Generate(segments=long_request())))
+        done = -1
+        while done != (now := client.status().frames_done) or now == 0:  # until the engine has to wait for it
+            done = now
+            time.sleep(1)
+        client.shutdown(END_SECONDS)
+        while not isinstance(reply := answer(slow), p.Error):
+            pass
+        assert reply.code == "shutting_down"
+    assert ends(engine) == 0

@@ -66,7 +66,6 @@ class Door:
         self.socket = context.socket(zmq.ROUTER)
         self.socket.sndhwm = queued_messages
         self.socket.sndbuf = _SEND_BUFFER_BYTES
-        self.socket.linger = 200
         self.socket.setsockopt(zmq.MAXMSGSIZE, max_part_bytes)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # say when a client has gone or reads nothing
         server_public, server_secret = zmq.curve_keypair()

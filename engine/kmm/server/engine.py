@@ -48,6 +48,7 @@ _QUEUED_MESSAGES = 16  # of one client, in ZeroMQ; then the worker has to wait
 _QUEUED_JOBS = 64  # of all clients
 _BATCH = 64  # messages taken in before the worker's events get their turn
 _TICK_MS = 1000  # between two looks at the clock and the parent process
+_LAST_WORDS_MS = 1000  # that ending may take longer for clients that do not read
 _RETRY_MS = 20  # between two tries to send to a client that does not read
 
 
@@ -291,7 +292,11 @@ class Engine:
             job.cancel()
             self._send(job.client, error("shutting_down", "The engine was told to end.", job.id))
         self._worker.close(timeout=5.0)
-        self._context.destroy(linger=200)
+        end = time.monotonic() + _LAST_WORDS_MS / 1000
+        while self._unsent and time.monotonic() < end:  # a client that reads shall hear how it ended
+            time.sleep(_RETRY_MS / 1000)
+            self._send_unsent()
+        self._context.destroy(linger=_LAST_WORDS_MS)
         self._bell.close()
         self._button.close()
         connection.remove(self.connection_file)

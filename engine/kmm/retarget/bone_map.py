@@ -14,8 +14,13 @@
     [left]                      # only where a side does not follow the pattern
     hand = "hand_L_fixed"
 
-Roles are listed in `roles`. A control rig's file may have [properties]: custom properties of bones, and the values
-that they need for the mapped controls to move the body ("upper_arm_parent.L" = { IK_FK = 1.0 }).
+Roles are listed in `roles`. A control rig's file may also have two tables:
+
+    [follows]                   # where constraints make a bone follow another bone than its parent
+    "upper_arm_fk.{side}" = "shoulder.{side}"
+
+    [properties]                # custom properties of bones, set so that the mapped controls move the body
+    "upper_arm_parent.{side}" = { IK_FK = 1.0 }
 """
 
 from __future__ import annotations
@@ -39,13 +44,14 @@ Properties = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class BoneMap:
-    """name: for people. bones: role -> bone names, the body's end first. properties: bone -> custom property ->
-    value, to be set on a control rig for the range that is keyed. prefer: chosen over maps of a lower number that
-    fit a rig as well.
+    """name: for people. bones: role -> bone names, the body's end first. follows: bone -> the bone that it follows
+    rigidly instead of its parent. properties: bone -> custom property -> value, to be set on a control rig for the
+    range that is keyed. prefer: chosen over maps of a lower number that fit a rig as well.
     """
 
     name: str
     bones: Mapping[str, tuple[str, ...]]
+    follows: Mapping[str, str] = field(default_factory=dict)
     properties: Properties = field(default_factory=dict)
     prefer: int = 0
 
@@ -108,12 +114,12 @@ def parse(text: str, file: str = "bone map") -> BoneMap:
 
 
 def _from_tables(data: Mapping[str, object]) -> BoneMap:
-    known = {"name", "sides", "prefer", "bones", "limbs", "left", "right", "properties"}
+    known = {"name", "sides", "prefer", "bones", "limbs", "left", "right", "follows", "properties"}
     if set(data) - known:
         raise ValueError(
             f'"{min(set(data) - known)}" is not a table of a bone map: {", ".join(sorted(known))}'
         )
-    tables = {key: _table(data, key) for key in ("bones", "limbs", "left", "right", "properties")}
+    tables = {key: _table(data, key) for key in known - {"name", "sides", "prefer"}}
     words = data.get("sides", ["left", "right"])
     if not (isinstance(words, list) and len(words) == 2 and all(isinstance(w, str) for w in words)):
         raise ValueError('sides must be two words, such as sides = ["L", "R"]')
@@ -126,16 +132,23 @@ def _from_tables(data: Mapping[str, object]) -> BoneMap:
         for role, value in tables[side].items():
             bones[f"{side}_{role}"] = _chain(role, value)
     properties: dict[str, dict[str, float]] = {}
-    for bone, values in tables["properties"].items():
-        for each in words if "{side}" in bone else [""]:
-            properties[bone.replace("{side}", each)] = dict(values)  # type: ignore[call-overload]
+    follows: dict[str, str] = {}
+    for word in words:
+        for bone, values in tables["properties"].items():
+            if not isinstance(values, dict):
+                raise ValueError(f'[properties] "{bone}" must be a table of properties and values')
+            properties[bone.replace("{side}", word)] = values
+        for bone, parent in tables["follows"].items():
+            follows[bone.replace("{side}", word)] = str(parent).replace("{side}", word)
     ordered = {role: bones[role] for role in ROLES if bones.get(role)}
     unknown = [role for role in bones if role not in ROLES]
     if unknown:
         raise ValueError(
             f'"{unknown[0]}" is not a part of the body that a bone map knows: {_close(unknown[0])}'
         )
-    return BoneMap(str(data.get("name", "unnamed")), ordered, properties, int(str(data.get("prefer", 0))))
+    return BoneMap(
+        str(data.get("name", "unnamed")), ordered, follows, properties, int(str(data.get("prefer", 0)))
+    )
 
 
 def _table(data: Mapping[str, object], key: str) -> dict[str, object]:
@@ -182,6 +195,9 @@ def to_toml(bone_map: BoneMap) -> str:
     else:
         for side in SIDES:
             table(side, sided[side])
+    if bone_map.follows:
+        lines += ["", "[follows]"]
+        lines += [f"{_quoted(bone)} = {_quoted(parent)}" for bone, parent in bone_map.follows.items()]
     if bone_map.properties:
         lines += ["", "[properties]"]
         for bone, values in bone_map.properties.items():

@@ -55,6 +55,9 @@ def match(source: Bones, target_rig: Rig, target: Bones) -> tuple[list[Follow], 
         elif kind in ("upper_arm", "thigh", "forearm", "shin"):
             found, shared = _limb(role, source, target_rig, target)
             follows, twists = follows + found, twists + shared
+        elif kind == "toe" and source.get(role):  # several toes side by side move as one
+            last = len(source[role]) - 1
+            follows += _one_to_one([source[role][min(i, last)] for i in range(len(chain))], chain)
         else:
             leaders = source.get(role, ()) or (source["hips"] if role == "centre" else ())
             follows += _one_to_one(leaders, chain)

@@ -57,7 +57,8 @@ class Retargeter:
         target_map: BoneMap,
         options: Options | None = None,
     ) -> None:
-        self.source, self.target, self.options = source, target, options or Options()
+        self.source, self.target = source.following(source_map.follows), target.following(target_map.follows)
+        self.options = options or Options()
         self._check(self.options)
         self._from, self._to = resolve(source_map, source), resolve(target_map, target)
         if self.options.root_motion == "root" and not self._to.get("root"):
@@ -210,12 +211,11 @@ class Retargeter:
                 place = rest + level + rot.apply(turn, head - rest)
             posed.rotations[root] = rot.multiply(turn, rig.reference_rotations[root])
             posed.heads[root] = place
-        carrier = self._carrier
         # the carrier's head is where the pelvis, turned as it is, has its hip joints around `centre`
-        offset = posed.moved(hips, rest - rig.reference_heads[hips])
-        if carrier != hips:
-            offset = offset + posed.moved(carrier, rig.reference_heads[hips] - rig.reference_heads[carrier])
-        posed.heads[carrier] = centre - offset
+        posed.heads[self._carrier] = np.zeros_like(centre)
+        posed.heads[self._carrier] = (
+            centre - posed.head(hips) - posed.moved(hips, rest - rig.reference_heads[hips])
+        )
         return shift
 
     def _twist(self, posed: Posed) -> None:

@@ -7,7 +7,7 @@ axes, and posed = posed parent @ inverse(rest parent) @ rest @ basis.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +51,14 @@ class Rig:
                 steps, at = steps + 1, self.parents[at]
                 if steps > n:
                     raise ValueError(f"the parents of bone {self.names[bone]!r} go round in a circle")
+
+    def following(self, followed: Mapping[str, str]) -> Rig:
+        """The same bones where some follow another bone than their parent, by name; unknown names are passed over."""
+        parents = list(self.parents)
+        for bone, parent in followed.items():
+            if bone in self.index and parent in self.index:
+                parents[self.index[bone]] = self.index[parent]
+        return replace(self, parents=tuple(parents))
 
     @cached_property
     def index(self) -> dict[str, int]:

@@ -23,7 +23,7 @@ SIDED: tuple[str, ...] = ARM + LEG + TWISTS + FINGERS
 
 #: Roles that can be a chain of several bones; every other has one.
 CHAINS: frozenset[str] = frozenset(
-    ("spine", "neck", "upper_arm", "forearm", "thigh", "shin", *TWISTS, *FINGERS)
+    ("spine", "neck", "toe", "upper_arm", "forearm", "thigh", "shin", *TWISTS, *FINGERS)
 )
 
 ROLES: tuple[str, ...] = MIDLINE + tuple(f"{side}_{role}" for side in SIDES for role in SIDED)

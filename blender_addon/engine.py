@@ -14,7 +14,7 @@ from pathlib import Path
 import bpy
 from kmm.client import Client, ClientError
 
-START_SECONDS = 120.0  #: an engine that is not ready by then is given up: a cold disk may need a minute
+START_SECONDS = 300.0  #: an engine that is neither ready nor dead by then is given up
 STOP_SECONDS = 5.0  #: an engine that was asked to stop and has not by then is killed
 CONNECT_SECONDS = 1.0
 OLD_SECONDS = 7 * 24 * 3600.0  #: logs that are older are removed
@@ -94,6 +94,9 @@ class Engine:
                 self._process.terminate()
                 self._stopping.append((self._process, time.monotonic()))
             self._process = None
+        if self._connection_file is not None:  # a process that is killed does not remove it
+            with suppress(OSError):
+                self._connection_file.unlink(missing_ok=True)
         self.state, self.message = State.OFF, ""
 
     @property

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import bpy
 from kmm.client import Client, ClientError
 from kmm.clip import FPS
-from kmm.protocol import MAX_FRAMES, MAX_PROMPT_CHARACTERS, Done, Error, Frames, PromptSegment, Reply
+from kmm.protocol import (
+    MAX_FRAMES,
+    MAX_PROMPT_CHARACTERS,
+    Done,
+    Error,
+    Frames,
+    PromptSegment,
+    ProtocolError,
+    Reply,
+)
 from kmm.resample import StreamResampler
 
 from . import action_api, armature, character
@@ -140,6 +149,9 @@ class Generation:
             for event in client.poll():
                 if event.request_id == self._request_id and not self.ended:
                     self._take(event)
+        except ProtocolError as error:
+            self._end(error.message, failed=True)
+            return
         except ClientError:
             engine.fail("The engine stopped unexpectedly")
             self._end(engine.message, failed=True)
@@ -209,13 +221,17 @@ class Generation:
         self.ended, self.failed = True, failed
         kept, length = self._keyer.received, self._keyer.length
         self.message = reason
+        if kept > 0 and not self._complete:
+            self.message = f"{reason}; {kept} of {length} frames are kept"
         with suppress(Removed):
             if kept == 0:
                 self._discard()
-            elif kept < length:
+                return
+            if kept < length:
                 self._keyer.trim()
-                self._show()
-                self.message = f"{reason}; {kept} of {length} frames are kept"
+            else:
+                self._keyer.write()
+            self._show()
 
     def _discard(self) -> None:
         """Nothing came: leave everything as it was."""

@@ -21,7 +21,7 @@ TICK_SECONDS = 0.01  #: between two looks while something is going on
 IDLE_SECONDS = 1.0  #: between two looks whether an idle engine still lives
 REDRAW_SECONDS = 0.1  #: between two redraws of the panel
 #: While one of these runs, no undo step may be made: it would hold a transform that may yet be cancelled.
-MODAL_PREFIXES = ("TRANSFORM_OT_", "POSE_OT_")
+TRANSFORM_PREFIX = "TRANSFORM_OT_"
 
 engine = Engine()
 generation: Generation | None = None
@@ -71,11 +71,14 @@ def wait() -> Generation:
     """Until the generation has ended, without a timer: for scripts, and where Blender has no window."""
     global _to_announce
     assert generation is not None
-    while not generation.ended:
-        engine.poll()
-        generation.step(engine, budget=float("inf"))
-        time.sleep(0.002)
-    _to_announce = False  # whoever waited does that
+    _to_announce = False  # whoever waits does that
+    try:
+        while not generation.ended:
+            engine.poll()
+            generation.step(engine, budget=float("inf"))
+            time.sleep(0.002)
+    finally:
+        generation.cancel("Interrupted")  # which does nothing to one that has ended
     return generation
 
 
@@ -131,7 +134,7 @@ def _announce() -> None:
 
 def _transforming() -> bool:
     windows = bpy.context.window_manager.windows
-    return any(m.bl_idname.startswith(MODAL_PREFIXES) for w in windows for m in w.modal_operators)
+    return any(m.bl_idname.startswith(TRANSFORM_PREFIX) for w in windows for m in w.modal_operators)
 
 
 def _redraw() -> None:

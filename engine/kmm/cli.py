@@ -234,7 +234,7 @@ def directions(
         from kmm.protocol import PromptSegment
 
         pipeline = Pipeline.load(weights=weights, device=device)
-        with _counted(seeds * len(list(directions.checks()))) as advance:
+        with _counted(None) as advance:
 
             def generate(prompt: str, frames: int, seed: int) -> Clip:
                 advance()
@@ -242,10 +242,12 @@ def directions(
 
             tallies = directions.score(generate, range(seeds))
     if as_json:
-        kinds = {kind: {"passed": t.passed, "made": t.made} for kind, t in tallies.items()}
-        print(
-            json.dumps({"weights": pipeline.name, "sha256": pipeline.sha256, "seeds": seeds, "kinds": kinds})
-        )
+        kinds = {
+            kind: {"passed": t.passed, "asked": t.asked, "rate": t.rate.as_dict()}
+            for kind, t in tallies.items()
+        }
+        about = {"weights": pipeline.name, "sha256": pipeline.sha256, "seeds": seeds}
+        print(json.dumps(about | {"kinds": kinds}))
     else:
         print(directions.table(tallies))
 

@@ -74,7 +74,7 @@ def upright(s: Signals) -> bool:
 def goes_forward(s: Signals) -> bool:
     return (
         upright(s)
-        and s.height.min() > 0.7
+        and s.height.min() > 0.62
         and forward(s) > 0.4 * seconds(s)
         and abs(left(s)) < 0.3 * forward(s)
         and abs(turned(s)) < 45
@@ -87,7 +87,7 @@ def walks_forward(s: Signals) -> bool:
 
 def walks_slowly(s: Signals) -> bool:
     straight = abs(turned(s)) < 60 and abs(left(s)) < 0.5 * forward(s) and airborne(s) < 0.1
-    going = s.height.min() > 0.7 and 0.1 * seconds(s) < forward(s)
+    going = s.height.min() > 0.62 and 0.1 * seconds(s) < forward(s)
     return bool(upright(s) and straight and going and pace(s) < 1.0)
 
 

@@ -16,12 +16,23 @@ _LEFT = {left.lower() for left, _ in SIDE_WORDS}
 _RIGHT = {right.lower() for _, right in SIDE_WORDS}
 
 #: Words that say what kind of thing a bone is, not which: exporters and rigs add and drop them.
-_NOISE = frozenset(
-    ("mixamorig", "def", "org", "cc", "base", "j", "bip", "valve", "biped", "character", "rig", "skeleton")
-    + ("armature", "bone", "bn", "jnt", "b", "c", "sk")
-)
+_NOISE = {
+    "mixamorig",
+    "def",
+    "org",
+    "cc",
+    "base",
+    "j",
+    "bip",
+    "valve",
+    "biped",
+    "character",
+    "rig",
+    "skeleton",
+}
+_NOISE |= {"armature", "bone", "bn", "jnt", "b", "c", "sk"}
 #: Of these, the ones that are often numbered: mixamorig1, Bip01, Character1.
-_NUMBERED = frozenset(("mixamorig", "bip", "character"))
+_NUMBERED = {"mixamorig", "bip", "character"}
 
 _TOKENS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[左右]|[^\W\dA-Za-z_左右]+")
 

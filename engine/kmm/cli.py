@@ -254,7 +254,7 @@ def directions(
 
 @evaluate.command()
 def motion(
-    data: Annotated[Path, typer.Option(help="Folder of the training set; its test split is used.")],
+    data: Annotated[Path, typer.Option(help="Folder of the training set.")],
     weights: Weights = "kmm-open",
     evaluator: Annotated[
         Path | None, typer.Option(help="A trained evaluator; by default the one that comes with kmm.")
@@ -262,12 +262,13 @@ def motion(
     recipe: Annotated[
         str | None, typer.Option(help="Whose sets to use; by default the recipe named as the weights.")
     ] = None,
+    split: Annotated[str, typer.Option(help="train, val or test; BABEL's papers use val.")] = "test",
     seeds: Annotated[int, typer.Option(min=1, help="How often to draw and generate.")] = 3,
     limit: Annotated[int, typer.Option(min=2, help="How many test segments a seed draws.")] = 256,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Compare generated with real motion on the test split: fit to the text, variety, transitions, physics."""
+    """Compare generated with real motion of the same texts: fit to the text, variety, transitions, physics."""
     with one_sentence():
         from kmm.evaluation import evaluator as judges
         from kmm.evaluation import motion
@@ -275,7 +276,7 @@ def motion(
 
         judge = judges.Judge(judges.load(evaluator or judges.shipped()))
         pipeline = Pipeline.load(weights=weights, device=device)
-        recordings = motion.test_recordings(recipe or pipeline.name, data)
+        recordings = motion.split_of(recipe or pipeline.name, data, split)
         with _counted(None) as advance:
             figures = motion.evaluate(motion.generator(pipeline, advance), judge, recordings, seeds, limit)
         reconstruction = motion.reconstruction(pipeline.tokenizer, recordings)
@@ -285,7 +286,7 @@ def motion(
         print(json.dumps(about | {"figures": told, "tokenizer": reconstruction}))
     else:
         print(motion.table(figures))
-        print("tokenizer, test split:", ", ".join(f"{k} {v:.4g}" for k, v in reconstruction.items()))
+        print(f"tokenizer, {split} split:", ", ".join(f"{k} {v:.4g}" for k, v in reconstruction.items()))
 
 
 data_commands = typer.Typer(help="Motion to train on.", no_args_is_help=True)

@@ -1,4 +1,4 @@
-"""Judge weights on the test split: does motion fit its text, is it as varied and as physical as real motion?
+"""Judge weights on held-out motion: does motion fit its text, is it as varied and as physical as real motion?
 
 Every figure is made for generated motion and for the real motion of the same texts, over several seeds.
 """
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kmm.clip import Clip
 from kmm.data.annotate import actions
 from kmm.data.examples import Example, build_captions
-from kmm.data.records import Recording, in_split
+from kmm.data.records import Recording, checked_split, in_split
 from kmm.data.signals import signals
 from kmm.evaluation import embeddings, physics
 from kmm.evaluation.evaluator import LONGEST, Judge, motion_features
@@ -49,9 +49,9 @@ class Item:
     clip: Clip
 
 
-def test_recordings(recipe: str, data: Path) -> list[Recording]:
-    """The test split of the sets that a recipe uses."""
-    return in_split(run.recordings(run.load_recipe(recipe), data), "test")
+def split_of(recipe: str, data: Path, split: str) -> list[Recording]:
+    """One split of the sets that a recipe uses, a ValueError for an unknown one."""
+    return in_split(run.recordings(run.load_recipe(recipe), data), checked_split(split))
 
 
 def generator(pipeline: Pipeline, advance: Callable[[], None]) -> Generate:
@@ -118,7 +118,7 @@ def evaluate(
     items, between = test_items(recordings), real_transitions(recordings)
     if len(between) < 2 or len({i.label for i in items}) < embeddings.POOL:
         raise ValueError(
-            f"The test split is too small: it has {len(items)} segments of {len({i.label for i in items})} kinds and "
+            f"The split is too small: it has {len(items)} segments of {len({i.label for i in items})} kinds and "
             f"{len(between)} transitions, and {embeddings.POOL} kinds and 2 transitions are needed."
         )
     usual_jerk = float(np.concatenate([physics.jerk(r.clip.joints()) for r in recordings]).mean())

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import torch
-
 from kmm.data.records import in_split
 from kmm.model import weights as wt
 from kmm.training.run import load_recipe, recordings

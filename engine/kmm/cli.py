@@ -230,10 +230,9 @@ def directions(
     with one_sentence():
         from kmm.clip import Clip
         from kmm.evaluation import directions
-        from kmm.model.pipeline import Pipeline
         from kmm.protocol import PromptSegment
 
-        pipeline = Pipeline.load(weights=weights, device=device)
+        pipeline = load_pipeline(weights, device)
         with _counted(None) as advance:
 
             def generate(prompt: str, frames: int, seed: int) -> Clip:
@@ -270,12 +269,11 @@ def motion(
 ) -> None:
     """Compare generated with real motion of the same texts: fit to the text, variety, transitions, physics."""
     with one_sentence():
+        pipeline = load_pipeline(weights, device)
         from kmm.evaluation import evaluator as judges
         from kmm.evaluation import motion
-        from kmm.model.pipeline import Pipeline
 
         judge = judges.Judge(judges.load(evaluator or judges.shipped()))
-        pipeline = Pipeline.load(weights=weights, device=device)
         recordings = motion.split_of(recipe or pipeline.name, data, split)
         with _counted(None) as advance:
             figures = motion.evaluate(motion.generator(pipeline, advance), judge, recordings, seeds, limit)

@@ -7,7 +7,8 @@ kinematics, bone by bone in 4 x 4 matrices, is the oracle.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from kmm import rotations as rot
@@ -15,6 +16,7 @@ from kmm.retarget import BoneMap, Keys, Rig
 from kmm.retarget.roles import SIDES
 
 X, Y, Z = np.eye(3)
+LIMBS = ("upper_arm", "forearm", "thigh", "shin")
 
 
 @dataclass
@@ -36,12 +38,12 @@ class Shape:
     neck: int = 1
     shoulders: bool = True
     fingers: bool = False
-    toes: bool = True
+    toes: int = 1  #: side by side
     root: bool = False
     centre: bool = False
-    serial: int = 1  #: bones in each half of a limb
+    serial: int | dict[str, int] = 1  #: bones in each half of a limb, or by part (1 where not named)
     helpers: bool = False  #: unmapped bones between the mapped ones
-    twists: int = 0  #: twist bones beside each half of a limb
+    twists: int | dict[str, int] = 0  #: twist bones beside each half of a limb
     arms_down: float = 0.0  #: degrees below the T-pose
     legs_apart: float = 0.0
     supinated: float = 0.0  #: degrees that the palms are turned to the front at rest
@@ -111,18 +113,17 @@ def humanoid(shape: Shape) -> Humanoid:
 
         def limb(
             part: str, parent: str, offset: np.ndarray, along: np.ndarray, turn: np.ndarray, side: str = side
-        ) -> str:
+        ) -> tuple[str, np.ndarray]:
+            """The last bone of half a limb, and the way from there to the next joint."""
+            serial, twists = _count(shape.serial, part, 1), _count(shape.twists, part, 0)
             first = at = add(f"{side}_{part}", parent, offset, posed(part, turn))
-            for _ in range(1, shape.serial):
-                at = add(f"{side}_{part}", at, along / shape.serial)
-            for i in range(shape.twists):
-                add(
-                    f"{side}_{part}_twist",
-                    at if part in ("upper_arm", "thigh") else first,
-                    along * (i + 1) / (shape.twists + 1)
-                    - (along * (shape.serial - 1) / shape.serial if part in ("upper_arm", "thigh") else 0),
-                )
-            return at
+            for _ in range(1, serial):
+                at = add(f"{side}_{part}", at, along / serial)
+            held = at if part in ("upper_arm", "thigh") else first
+            for i in range(twists):
+                begun = along * (serial - 1) / serial if held == at else 0
+                add(f"{side}_{part}_twist", held, along * (i + 1) / (twists + 1) - begun)
+            return at, along / serial
 
         down = rot.from_rotvec(np.radians(shape.arms_down) * s * Y)
         at = chest
@@ -132,28 +133,26 @@ def humanoid(shape: Shape) -> Humanoid:
             start = out * s * X
         else:
             start = start + out * s * X
-        at = limb("upper_arm", at, start, arm * s * X, down)
-        at = limb("forearm", at, arm * s * X / shape.serial, forearm * s * X, rot.IDENTITY)
+        at, rest = limb("upper_arm", at, start, arm * s * X, down)
+        at, rest = limb("forearm", at, rest, forearm * s * X, rot.IDENTITY)
         supine = rot.from_rotvec(-np.radians(shape.supinated) * X)
-        hand = add(f"{side}_hand", at, forearm * s * X / shape.serial, posed("hand", supine))
+        hand = add(f"{side}_hand", at, rest, posed("hand", supine))
         if shape.fingers:
             for i, finger in enumerate(("index", "middle", "ring", "little")):
                 at = add(f"{side}_{finger}", hand, shape.size * (0.09 * s * X + (0.02 * i - 0.03) * Y))
                 for _ in range(2):
                     at = add(f"{side}_{finger}", at, shape.size * 0.03 * s * X)
+            at = add(f"{side}_thumb", hand, shape.size * (0.03 * s * X - 0.03 * Y))
+            for _ in range(2):
+                at = add(f"{side}_thumb", at, shape.size * (0.025 * s * X - 0.02 * Y))
         apart = rot.from_rotvec(-np.radians(shape.legs_apart) * s * Y)
-        at = limb("thigh", hips, hip_out * s * X - below, -thigh * Z, apart)
-        at = limb("shin", at, -thigh * Z / shape.serial, -shin * Z, rot.IDENTITY)
+        at, rest = limb("thigh", hips, hip_out * s * X - below, -thigh * Z, apart)
+        at, rest = limb("shin", at, rest, -shin * Z, rot.IDENTITY)
         # feet are flat at rest whatever the legs do
         sole = rot.inv(rot.multiply(posed("thigh", apart), posed("shin", rot.IDENTITY)))
-        at = add(
-            f"{side}_foot",
-            at,
-            -shin * Z / shape.serial,
-            rot.multiply(sole, shape.pose.get(f"{side}_foot", rot.IDENTITY)),
-        )
-        if shape.toes:
-            add(f"{side}_toe", at, -foot * Y - 0.7 * ankle * Z)
+        at = add(f"{side}_foot", at, rest, rot.multiply(sole, shape.pose.get(f"{side}_foot", rot.IDENTITY)))
+        for i in range(shape.toes):
+            add(f"{side}_toe", at, -foot * Y - 0.7 * ankle * Z + 0.02 * i * s * shape.size * X)
 
     # the rest pose in the body's axes
     turned, heads = [], []
@@ -182,6 +181,45 @@ def humanoid(shape: Shape) -> Humanoid:
         dict(zip(names, rolls, strict=True)),
         shape.axes,
     )
+
+
+def _count(counts: int | dict[str, int], part: str, default: int) -> int:
+    return counts.get(part, default) if isinstance(counts, dict) else counts
+
+
+def renamed(body: Humanoid, names: dict[str, str]) -> Humanoid:
+    """The same body with other bone names."""
+    bones = {role: tuple(names[n] for n in chain) for role, chain in body.bone_map.bones.items()}
+    return Humanoid(
+        replace(body.rig, names=tuple(names[n] for n in body.rig.names)),
+        replace(body.bone_map, bones=bones),
+        {names[n]: q for n, q in body.upright.items()},
+        body.axes,
+    )
+
+
+def rig_like(bone_map: BoneMap, **shape: Any) -> Humanoid:
+    """A body with just the bones that a bone map names, by these names."""
+    count = {role: len(chain) for role, chain in bone_map.bones.items()}
+    body = humanoid(
+        Shape(
+            spine=count.get("spine", 0),
+            neck=count.get("neck", 0),
+            fingers="left_index" in count,
+            toes=count.get("left_toe", 0),
+            root="root" in count,
+            centre="centre" in count,
+            serial={part: count[f"left_{part}"] for part in LIMBS},
+            twists={part: count.get(f"left_{part}_twist", 0) for part in LIMBS},
+            **shape,
+        )
+    )
+    names = {
+        bone: name
+        for role, chain in body.bone_map.bones.items()
+        for bone, name in zip(chain, bone_map.bones[role], strict=True)
+    }
+    return renamed(body, names)
 
 
 def blender_pose(rig: Rig, keys: Keys) -> np.ndarray:

@@ -88,7 +88,9 @@ def train_generator(
     encoder = TextEncoder(section.get("text_encoder", MINILM))
     segments = {
         split: Segments(
-            build_captions(in_split(items, split), section.get("wordings", WORDINGS)), TokenBank(tokenizer, store), encoder
+            build_captions(in_split(items, split), section.get("wordings", WORDINGS)),
+            TokenBank(tokenizer, store),
+            encoder,
         )
         for split, store in stores.items()
     }

@@ -25,7 +25,7 @@ MAX_BYTES = 4_000_000
 #: The modules of kmm that need numpy, pyzmq and msgpack only.
 LIGHT = (
     "__init__.py", "py.typed", "skeleton.py", "rotations.py", "clip.py", "editing.py", "resample.py",
-    "protocol.py", "client.py", "formats/*.py", "retarget/*.py",
+    "protocol.py", "client.py", "formats/*.py", "retarget/*.py", "retarget/maps/*.toml",
 )  # fmt: skip
 
 #: For each platform of Blender the wheels to carry, by pip's platform tag.

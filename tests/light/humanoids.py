@@ -64,7 +64,7 @@ def humanoid(shape: Shape) -> Humanoid:
     bones: dict[str, list[str]] = {}
 
     def length(mean: float) -> float:
-        return mean * shape.size * rng.uniform(0.8, 1.2)
+        return mean * shape.size * rng.uniform(0.85, 1.15)
 
     def add(
         role: str, parent: str | None, offset: np.ndarray, turn: np.ndarray | None = None, mapped: bool = True

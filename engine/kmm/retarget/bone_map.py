@@ -233,7 +233,7 @@ def _with_side(left: str, right: str, words: tuple[str, str]) -> str | None:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def resolve(bone_map: BoneMap, rig: Rig) -> dict[str, tuple[int, ...]]:

@@ -208,9 +208,13 @@ class _Reading:
         return {role: found[role] for role in ROLES if found.get(role)}
 
     def _halves(self, way: list[int], last: int) -> tuple[int, int, int]:
-        """Indices in a way of a limb's three joints: two straight halves of like lengths, as long as can be."""
+        """Indices in a way of a limb's three joints: two straight halves of like lengths, as long as can be.
+
+        last: the index of the third where it is known, else -1.
+        """
         at = self.body.heads[way]
         best, found = -1.0, (0, 1, min(2, len(way) - 1))
+        spare = 0.97 if last >= 0 else 0.85  # with the end unknown, two bones are likelier than four
         for i in range(len(way) - 2):
             for j in range(i + 1, len(way) - 1):
                 for k in range(j + 1, len(way)):
@@ -221,13 +225,18 @@ class _Reading:
                     if min(a, b) < 1e-9:
                         continue
                     straight = (a / along[0]) ** 8 * (b / along[1]) ** 8
-                    value = (a + b) * straight * np.exp(-(np.log(a / b) ** 2) / 0.1) * 0.85 ** (k - i - 2)
+                    value = (a + b) * straight * np.exp(-(np.log(a / b) ** 2) / 0.2) * spare ** (k - i - 2)
                     if value > best:
                         best, found = value, (i, j, k)
         return found
 
     def _leg(self, way: list[int], side: str) -> None:
-        i, j, k = self._halves(way, -1)
+        steps = unit(np.diff(self.body.heads[way], axis=0))
+        # the ankle is where the way turns from downwards to the front
+        ankles = [
+            i for i in range(2, len(steps)) if steps[i] @ steps[i - 1] < 0.8 and -steps[i - 1] @ self.up > 0.8
+        ]
+        i, j, k = self._halves(way, ankles[0] if ankles else -1)
         self.bones[f"{side}_thigh"], self.bones[f"{side}_shin"] = way[i:j], way[j:k]
         self.bones[f"{side}_foot"] = [way[k]]
         ankle, shin = self.body.heads[way[k]], self.body.length(way[j : k + 1])
@@ -258,8 +267,11 @@ class _Reading:
         first = [self._knuckle(way, hand) for way in chains]
         knuckles = heads[[chain[0] for chain in first]]
         order = list(range(len(chains)))
-        if apart.max() > 20:
-            thumb = int(np.argmax(apart))
+        # a thumb points elsewhere than the fingers, and begins nearer to the wrist
+        along = (knuckles - heads[hand]) @ main
+        like_thumb = apart / 25 + (1 - along / np.median(along)) / 0.4
+        if like_thumb.max() > 1:
+            thumb = int(np.argmax(like_thumb))
             self.bones[f"{side}_thumb"] = chains[thumb][:3]
             away = np.linalg.norm(knuckles - heads[chains[thumb][1]], axis=-1)
             order.remove(thumb)
@@ -293,7 +305,7 @@ class _Reading:
         ways = [self.body.longest(c) for c in tops]
         way = max(ways, key=lambda w: float(np.max(heads[w] @ self.up)), default=[])
         heights = [(float(heads[b] @ self.up) - low) / (high - low) for b in way]
-        near = [i for i, h in enumerate(heights) if 1.05 < h < 1.6]
+        near = [i for i, h in enumerate(heights) if 1.0 < h < 1.7]
         if near:
             head = min(near, key=lambda i: abs(heights[i] - HEAD_HEIGHT))
             self.bones["head"], self.bones["neck"] = [way[head]], way[:head]

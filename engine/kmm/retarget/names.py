@@ -53,18 +53,19 @@ def key(name: str) -> tuple[str, str]:
     "mixamorig1:LeftUpLeg", "Left_Up_Leg" and "upleg.L" have the key ("left", "upleg").
     """
     tokens = _TOKENS.findall(unicodedata.normalize("NFKC", without_namespace(name)))
-    side, core = "", []
+    side, core, noise = "", [], []
     i = 0
     while i < len(tokens):
         token = tokens[i].lower()
         if not side and (token in _LEFT or token in _RIGHT):
             side = "left" if token in _LEFT else "right"
-        elif token in _NUMBERED:
-            i += i + 1 < len(tokens) and tokens[i + 1].isdigit()
-        elif token not in _NOISE:
+        elif token in _NOISE:
+            noise.append(token)
+            i += token in _NUMBERED and i + 1 < len(tokens) and tokens[i + 1].isdigit()
+        else:
             core.append(str(int(token)) if token.isdigit() and token.isascii() else token)
         i += 1
-    return side, "".join(core)
+    return side, "".join(core or noise)
 
 
 def other_side(name: str) -> str | None:
@@ -107,11 +108,22 @@ class Lookup:
             return name, 1.0
         for found, sure in (
             (self._plain.get(without_namespace(name).lower(), ()), 0.98),
-            (self._keys.get(key(name), ()) if key(name)[1] else (), 0.9),
+            (self._keys.get(key(name), ()), 0.9),
         ):
             if found:
-                return self._best(found), sure if len(found) == 1 else sure - 0.1
+                return self._best(name, found), sure if len(found) == 1 else sure - 0.1
         return "", 0.0
 
-    def _best(self, names: Sequence[str]) -> str:
-        return min(names, key=lambda n: (-self._prefixes[re.split(r"[^A-Za-z0-9]", n)[0]], len(n), n))
+    def _best(self, name: str, names: Sequence[str]) -> str:
+        def rank(found: str) -> tuple[bool, int, int, str]:
+            other_number = _last_number(found) != _last_number(
+                name
+            )  # Biped's Finger1 and Finger01 are two bones
+            return other_number, -self._prefixes[re.split(r"[^A-Za-z0-9]", found)[0]], len(found), found
+
+        return min(names, key=rank)
+
+
+def _last_number(name: str) -> str:
+    found = re.findall(r"\d+", name)
+    return str(found[-1]) if found else ""

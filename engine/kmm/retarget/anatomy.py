@@ -230,5 +230,5 @@ def unit(v: Array) -> Array:
 
 def smoothstep(x: Array | float) -> Array:
     """0 below 0, 1 above 1, smooth between."""
-    x = np.clip(x, 0.0, 1.0)
+    x = np.clip(np.asarray(x), 0.0, 1.0)
     return np.asarray(x * x * (3 - 2 * x))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kmm import rotations as rot
-from kmm.retarget.anatomy import LEFT, UP, Anatomy, Bones, unit
+from kmm.retarget.anatomy import LEFT, UP, Anatomy, Bones, smoothstep, unit
 from kmm.retarget.limb_ik import reach
 from kmm.retarget.posed import Posed
 from kmm.retarget.rig import Rig
@@ -18,18 +18,25 @@ from kmm.rotations import Array
 #: Where a source bone's head is when the source's motion is brought to the target's size and place, (T, 3).
 Seen = Callable[[int], Array]
 
+#: Between these heights over the floor, in lengths of the leg, a leg is more and more left to point where the source's
+#: does: up there it is the pose that matters, not the place.
+SWING = (0.15, 0.5)
+
 ARM, LEG = ("upper_arm", "forearm", "hand"), ("thigh", "shin", "foot")
 
 
 @dataclass(frozen=True)
 class Sole:
-    """A foot flat on the floor: heights of ankle and toe joint above it, and how far the toe is ahead."""
+    """A foot flat on the floor: heights of ankle and toe joint above it, how far the toe is ahead, and how far to the
+    left of the body's middle its leg begins.
+    """
 
     ankle: int
     toe: int
     ankle_height: float
     toe_height: float
     length: float
+    hip: float
 
 
 def sole(rig: Rig, bones: Bones, body: Anatomy, side: str, with_toe: bool) -> Sole | None:
@@ -41,16 +48,18 @@ def sole(rig: Rig, bones: Bones, body: Anatomy, side: str, with_toe: bool) -> So
     heights = [float(rig.reference_heads[bone] @ body.up) - body.floor for bone in (ankle, toe)]
     ahead = rig.reference_heads[toe] - rig.reference_heads[ankle]
     ahead = ahead - body.up * (ahead @ body.up)
-    return Sole(ankle, toe, heights[0], heights[1], float(np.linalg.norm(ahead)))
+    hip = rig.reference_heads[bones[f"{side}_thigh"][0]] - body.hip_centre
+    left = float(hip @ rot.apply(body.body, LEFT))
+    return Sole(ankle, toe, heights[0], heights[1], float(np.linalg.norm(ahead)), left)
 
 
 class Feet:
-    """Soles as high above the floor as the source's and over the same points of it."""
+    """Soles as high above the floor as the source's and over the same points of it, while they are near it."""
 
     def __init__(
         self, source: Rig, source_bones: Bones, a: Anatomy, target: Rig, target_bones: Bones, b: Anatomy
     ) -> None:
-        self.bones, self.body = target_bones, b
+        self.bones, self.body, self.leg_length = target_bones, b, a.leg_length
         self.soles: dict[str, tuple[Sole, Sole]] = {}
         for side in SIDES:
             toes = bool(source_bones.get(f"{side}_toe") and target_bones.get(f"{side}_toe"))
@@ -67,13 +76,19 @@ class Feet:
             # the height at which the lower one of heel and toes is as high above the floor as the source's
             clear = np.minimum(ankle @ up - scale * theirs.ankle_height, toe @ up - scale * theirs.toe_height)
             height = clear + np.maximum(ours.ankle_height, ours.toe_height - posed_toe @ up)
-            # The toes stand where the source's do, but that a flat foot has its ankle where the source's would be.
-            # The foot's heading is read from its sideways axis, which stays level when heel or toes are lifted.
+            # The toes stand where the source's do, but that a flat foot has its ankle where the source's would be,
+            # and wider hips stand wider. These shifts go by the foot's own axes, so a planted foot stays where it
+            # is; and by its sideways axis, which stays level when heel or toes are lifted.
             sideways = rot.apply(rot.multiply(posed.change(ours.ankle), self.body.frames[ours.ankle]), LEFT)
-            ahead = unit(np.cross(sideways, up)) * (ours.length - scale * theirs.length)
-            place = toe + ahead - posed_toe
+            ahead = unit(np.cross(sideways, up))
+            place = toe + ahead * (ours.length - scale * theirs.length) - posed_toe
+            place = place + np.cross(up, ahead) * (ours.hip - scale * theirs.hip)
             place = place - up * (place @ up)[:, None]
-            bend(posed, self.bones, self.body, side, LEG, floor + place + up * height[:, None])
+            wanted = floor + place + up * height[:, None]
+            low, high = (share * scale * self.leg_length for share in SWING)
+            swing = smoothstep((clear - low) / (high - low))[:, None]
+            wanted = wanted + swing * (posed.head(ours.ankle) - wanted)
+            bend(posed, self.bones, self.body, side, LEG, wanted)
 
 
 class Hands:

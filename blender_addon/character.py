@@ -23,14 +23,14 @@ def target(context: bpy.types.Context) -> bpy.types.Object | None:
 def create(context: bpy.types.Context) -> bpy.types.Object:
     """A new SMPL armature with its mannequin at the 3D cursor. Mode, selection and active object stay."""
     data = bpy.data.armatures.new("KMM")
-    data.display_type = "STICK"
+    data.display_type = "WIRE"
     obj = bpy.data.objects.new("KMM", data)
     obj.location = context.scene.cursor.location
     obj.show_in_front = True
+    collection = _collection(context)
     _edit_bones(context, obj)
-    collection = _link(context, obj)
-    body = mannequin.create(obj)
-    collection.objects.link(body)
+    for each in (obj, mannequin.create(obj)):
+        collection.objects.link(each)
     return obj
 
 
@@ -43,13 +43,11 @@ def remove(obj: bpy.types.Object) -> None:
     bpy.data.armatures.remove(obj.data)  # and the object that uses it
 
 
-def _link(context: bpy.types.Context, obj: bpy.types.Object) -> bpy.types.Collection:
-    """Put the object into the active collection, or the scene's own if that one is hidden or linked."""
+def _collection(context: bpy.types.Context) -> bpy.types.Collection:
+    """The active collection, or the scene's own if that one is hidden or linked."""
     active = context.view_layer.active_layer_collection
     usable = active.is_visible and active.collection.library is None
-    collection = active.collection if usable else context.scene.collection
-    collection.objects.link(obj)
-    return collection
+    return active.collection if usable else context.scene.collection
 
 
 def _edit_bones(context: bpy.types.Context, obj: bpy.types.Object) -> None:

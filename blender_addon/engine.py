@@ -23,10 +23,10 @@ OLD_SECONDS = 7 * 24 * 3600.0  #: logs that are older are removed
 class State(enum.Enum):
     """What the engine is doing; the value is the text for people."""
 
-    OFF = "off"
-    STARTING = "starting"
-    READY = "ready"
-    FAILED = "stopped unexpectedly"
+    OFF = "Engine off"
+    STARTING = "Engine starting"
+    READY = "Engine ready"
+    FAILED = "Engine failed"
 
 
 class Engine:
@@ -103,7 +103,7 @@ class Engine:
     def description(self) -> str:
         """What to show in the panel, one line."""
         if self.client is not None:
-            return f"{self.state.value}, {self.client.welcome.weights} on {self.client.welcome.device}"
+            return f"{self.state.value}: {self.client.welcome.device}"
         return self.state.value
 
     @property

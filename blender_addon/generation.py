@@ -98,6 +98,11 @@ class Generation:
         return self._keyer.length
 
     @property
+    def incomplete(self) -> bool:
+        """Whether it ended before all was there."""
+        return self.ended and not self._complete
+
+    @property
     def frames_kept(self) -> int:
         """Frames that are keyed when it has ended, at the scene's rate."""
         return self._keyer.received
@@ -115,7 +120,7 @@ class Generation:
             else:
                 self._listen(engine)
             if not self.ended and self._write(budget) and self._complete:
-                self._end("Done")
+                self._end(f"Done: {self._keyer.length} frames")
         except Removed:
             self.cancel("Ended: what was being keyed is gone (undone or deleted)")
 

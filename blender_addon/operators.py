@@ -103,14 +103,27 @@ class KMM_OT_stop_engine(bpy.types.Operator):
 
 
 class KMM_OT_report(bpy.types.Operator):
-    """Tell how a generation ended; a timer can report only through an operator"""
+    """Tell how a generation ended"""
 
+    # Blender shows what an operator reports that a script has called only if the operator is modal
     bl_idname = "kmm.report"
     bl_label = "Report"
     bl_options: ClassVar[set[str]] = {"INTERNAL"}
 
     message: StringProperty()
     failed: BoolProperty()
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(0.01, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        context.window_manager.event_timer_remove(self._timer)
+        return self.execute(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         self.report({"WARNING" if self.failed else "INFO"}, self.message)

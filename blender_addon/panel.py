@@ -24,7 +24,7 @@ class VIEW3D_PT_kmm(bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.kmm
         layout = self.layout
-        layout.prop(settings, "prompt", text="", icon="OUTLINER_DATA_GP_LAYER", placeholder="a person ...")
+        layout.prop(settings, "prompt", text="", icon="TEXT", placeholder="a person ...")
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
@@ -32,7 +32,7 @@ class VIEW3D_PT_kmm(bpy.types.Panel):
         column.prop(settings, "seed")
         self._draw_character(context, column)
         self._draw_generate(layout.column())
-        self._draw_engine(layout.row())
+        self._draw_engine(layout)
 
     def _draw_character(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
         settings = context.scene.kmm
@@ -51,16 +51,27 @@ class VIEW3D_PT_kmm(bpy.types.Panel):
         if generation is None or generation.ended:
             column.scale_y = 1.5
             column.operator("kmm.generate", icon="PLAY")
+            if generation is not None and generation.incomplete:
+                self._draw_outcome(column, generation.message)
             return
         done, total = generation.frames_done, generation.frames_total
         text = f"{done} / {total} frames" if done else generation.message
         column.progress(factor=done / total, text=text)
         column.operator("kmm.cancel", icon="CANCEL")
 
-    def _draw_engine(self, row: bpy.types.UILayout) -> None:
+    def _draw_outcome(self, layout: bpy.types.UILayout, message: str) -> None:
+        lines = layout.column(align=True)
+        lines.scale_y = 0.6
+        for line in message.split("; "):
+            lines.label(text=line)
+
+    def _draw_engine(self, layout: bpy.types.UILayout) -> None:
         engine = stream.engine
-        row.label(text=f"Engine: {engine.description}", icon=ENGINE_ICONS[engine.state])
+        row = layout.row()
+        row.label(text=engine.description, icon=ENGINE_ICONS[engine.state])
         if engine.running:
             row.operator("kmm.stop_engine", text="", icon="PAUSE")
         else:
             row.operator("kmm.start_engine", text="", icon="PLAY")
+        if engine.message and not (stream.generation and stream.generation.incomplete):
+            self._draw_outcome(layout, engine.message)

@@ -129,7 +129,7 @@ def _announce() -> None:
     with bpy.context.temp_override(window=windows[0]):
         if generation.frames_kept:
             bpy.ops.ed.undo_push(message="Generate Motion")
-        bpy.ops.kmm.report(message=generation.message, failed=generation.failed)
+        bpy.ops.kmm.report("INVOKE_DEFAULT", message=generation.message, failed=generation.failed)
 
 
 def _transforming() -> bool:

@@ -161,7 +161,7 @@ def test_it_streams(stream: ModuleType, scene: bpy.types.Scene) -> None:
     obj = scene.kmm.character
     early = motion_of(obj)
     step_until(stream, lambda: not stream.running())
-    assert stream.generation.message == "Done" and not stream.generation.failed
+    assert stream.generation.message == "Done: 1800 frames" and not stream.generation.failed
     late = motion_of(obj)
     np.testing.assert_array_equal(early[:done], late[:done])
     assert frames_of(obj) == list(range(1, 1801))

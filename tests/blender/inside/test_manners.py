@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -49,7 +50,7 @@ def test_killed_while_idle(stream: ModuleType, scene: bpy.types.Scene) -> None:
     start_engine(stream)
     os.kill(stream.engine.pid, signal.SIGKILL)
     step_until(stream, lambda: not stream.engine.running)
-    assert stream.engine.description == "stopped unexpectedly"
+    assert stream.engine.description == "Engine failed"
     assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
 
 
@@ -250,6 +251,17 @@ def test_a_linked_armature_says_what_to_do(
     bpy.context.scene.render.fps = 30
     assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
     assert len(frames_of(override)) == 15
+
+
+def test_every_icon_exists_in_this_blender() -> None:
+    """A name that is missing would keep the panel from being drawn, which nothing without a window notices."""
+    known = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
+    folder = Path(sys.modules[PACKAGE].__file__).parent
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    used = set(re.findall(r'icon="(\w+)"', source)) | set(
+        sys.modules[f"{PACKAGE}.panel"].ENGINE_ICONS.values()
+    )
+    assert len(used) > 6 and used <= set(known)
 
 
 def test_disabled_and_enabled_twice(

@@ -23,6 +23,12 @@ WIDE = [m for m in MAPS.values() if m.name != "CMU ASF"]  # its sides are one le
 
 each_map = pytest.mark.parametrize("bone_map", MAPS.values(), ids=MAPS)
 
+
+def names_in(bone_map):
+    """All bones that a map names, of the body and beside it."""
+    return list(dict.fromkeys([*bone_map.names, *bone_map.follows, *bone_map.ik, *bone_map.properties]))
+
+
 NAMES = st.text(min_size=1, max_size=12).filter(lambda s: "{side}" not in s)
 
 
@@ -39,6 +45,7 @@ def bone_maps(draw):
         draw(NAMES),
         bones,
         draw(st.dictionaries(NAMES, NAMES, max_size=2)),
+        draw(st.dictionaries(NAMES, st.sampled_from(ROLES), max_size=2)),
         draw(st.dictionaries(NAMES, values, max_size=2)),
         draw(st.integers(0, 3)),
     )
@@ -75,7 +82,7 @@ def test_there_is_a_map_for_each_of_the_common_rigs():
 
 @each_map
 def test_a_rig_is_known_by_its_names_among_others(bone_map):
-    names = [*bone_map.names, "hair_01", "Skirt.L.002", "IK foot", "camera"]
+    names = [*names_in(bone_map), "hair_01", "Skirt.L.002", "IK foot", "camera"]
     match = best(reversed(names))
     assert match.bone_map == bone_map and match.score == pytest.approx(1)
 
@@ -87,12 +94,13 @@ def test_a_rig_is_known_by_its_names_among_others(bone_map):
     lambda n: n.replace("Bip001", "Bip01"),
 ], ids=["namespace", "two namespaces", "numbered", "capitals", "underscore", "no zeros", "Bip01"])  # fmt: skip
 def test_a_rig_is_known_however_its_names_are_spelt(bone_map, spell):
-    names = {spell(n): n for n in bone_map.names}
+    names = {spell(n): n for n in names_in(bone_map)}
     match = best(names)
     found = {role: tuple(names[n] for n in chain) for role, chain in match.bone_map.bones.items()}
     assert found == bone_map.bones
-    for bone, parent in match.bone_map.follows.items():
-        assert bone in names and parent in names
+    assert {names[b]: names[p] for b, p in match.bone_map.follows.items()} == bone_map.follows
+    assert {names[control]: role for control, role in match.bone_map.ik.items()} == bone_map.ik
+    assert {names[bone]: values for bone, values in match.bone_map.properties.items()} == bone_map.properties
 
 
 SPELLINGS = [
@@ -182,6 +190,7 @@ def test_motion_onto_a_rig_of_each_kind(bone_map):
     ("sides = 'L'", 'sides must be two words, such as'),
     ("[bone]\nhips = 'a'", '"bone" is not a table of a bone map'),
     ("bones = 3", r"\[bones\] must be a table"),
+    ("[ik]\na = 'leg'", r'\[ik\] "a" rides on "leg", which is no part of the body'),
     ("[properties]\na = 3", r'\[properties\] "a" must be a table of properties and values'),
 ])  # fmt: skip
 def test_a_wrong_file_is_told_apart(tmp_path, text, message):

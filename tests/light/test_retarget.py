@@ -412,6 +412,43 @@ def test_hands_that_meet_still_meet(shape):
     same_turns(view, plain, [("left_hand", 0, 0), ("right_hand", 0, 0)], 1e-4)
 
 
+@given(shapes(root=True), SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_feet_are_planted_alike_whatever_moves_the_body(shape, seed):
+    body, clip = humanoid(shape), walk(10, turn=2.0).transform(seed % 7)
+    views = [View(body, retarget(clip, body, Options(root_motion=m, feet=True))) for m in ROOT_MOTIONS]
+    for view in views[1:]:
+        for role in ("left_thigh", "right_shin", "right_foot"):
+            assert rot.magnitude(rot.multiply(rot.inv(views[0].turn(role)), view.turn(role))).max() < 1e-5
+
+
+@given(shapes(), SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_controls_for_inverse_kinematics_ride_on_the_body(shape, seed):
+    body, clip = humanoid(shape), random_clip(3, seed)
+    rig, hand, shin = body.rig, *(rig_bone(body, role) for role in ("left_hand", "right_shin"))
+    beside = matrix(rot.normalize([1.0, 2, 3, 4]), [0.1, 0.2, 0.3])
+    rest = np.stack([rig.rest[hand], rig.rest[shin] @ beside])
+    rig = replace(
+        rig,
+        names=(*rig.names, "hand_ik", "pole"),
+        parents=(*rig.parents, -1, rig.index[body.bone_map.bones["hips"][0]]),
+        rest=np.concatenate([rig.rest, rest]),
+    )
+    bone_map = replace(body.bone_map, ik={"hand_ik": "left_hand", "pole": "right_shin", "none": "hips"})
+    retargeter = Retargeter(smpl.rig(), named("smpl"), rig, bone_map, Options(ik_controls=True, feet=True))
+    posed = blender_pose(rig, retargeter(*smpl.pose(clip, retargeter.source_bones)))
+    for control, bone in (("hand_ik", hand), ("pole", shin)):
+        fixed = np.linalg.inv(rig.rest[bone]) @ rig.rest[rig.index[control]]
+        assert np.allclose(
+            posed[:, rig.index[control]], posed[:, bone] @ fixed, atol=1e-6 * max(1, shape.size)
+        )
+
+
+def rig_bone(body, role):
+    return body.rig.index[body.bone_map.bones[role][0]]
+
+
 def test_chunks_make_the_same_keys_as_the_whole():
     clip, body = walk(90, turn=4.0), humanoid(Shape(seed=5, fingers=True, root=True))
     rig, bone_map = smpl.rig(), named("smpl")

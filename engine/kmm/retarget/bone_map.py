@@ -14,10 +14,13 @@
     [left]                      # only where a side does not follow the pattern
     hand = "hand_L_fixed"
 
-Roles are listed in `roles`. A control rig's file may also have two tables:
+Roles are listed in `roles`. A control rig's file may also have three tables:
 
     [follows]                   # where constraints make a bone follow another bone than its parent
     "upper_arm_fk.{side}" = "shoulder.{side}"
+
+    [ik]                        # controls for inverse kinematics, and the part of the body that each rides on
+    "hand_ik.{side}" = "hand"
 
     [properties]                # custom properties of bones, set so that the mapped controls move the body
     "upper_arm_parent.{side}" = { IK_FK = 1.0 }
@@ -45,13 +48,15 @@ Properties = Mapping[str, Mapping[str, float]]
 @dataclass(frozen=True)
 class BoneMap:
     """name: for people. bones: role -> bone names, the body's end first. follows: bone -> the bone that it follows
-    rigidly instead of its parent. properties: bone -> custom property -> value, to be set on a control rig for the
-    range that is keyed. prefer: chosen over maps of a lower number that fit a rig as well.
+    rigidly instead of its parent. ik: control -> role whose first bone it moves with. properties: bone -> custom
+    property -> value, to be set on a control rig for the range that is keyed. prefer: chosen over maps of a lower
+    number that fit a rig as well.
     """
 
     name: str
     bones: Mapping[str, tuple[str, ...]]
     follows: Mapping[str, str] = field(default_factory=dict)
+    ik: Mapping[str, str] = field(default_factory=dict)
     properties: Properties = field(default_factory=dict)
     prefer: int = 0
 
@@ -114,7 +119,7 @@ def parse(text: str, file: str = "bone map") -> BoneMap:
 
 
 def _from_tables(data: Mapping[str, object]) -> BoneMap:
-    known = {"name", "sides", "prefer", "bones", "limbs", "left", "right", "follows", "properties"}
+    known = {"name", "sides", "prefer", "bones", "limbs", "left", "right", "follows", "ik", "properties"}
     if set(data) - known:
         raise ValueError(
             f'"{min(set(data) - known)}" is not a table of a bone map: {", ".join(sorted(known))}'
@@ -133,13 +138,19 @@ def _from_tables(data: Mapping[str, object]) -> BoneMap:
             bones[f"{side}_{role}"] = _chain(role, value)
     properties: dict[str, dict[str, float]] = {}
     follows: dict[str, str] = {}
-    for word in words:
+    ik: dict[str, str] = {}
+    for side, word in zip(SIDES, words, strict=True):
         for bone, values in tables["properties"].items():
             if not isinstance(values, dict):
                 raise ValueError(f'[properties] "{bone}" must be a table of properties and values')
             properties[bone.replace("{side}", word)] = values
         for bone, parent in tables["follows"].items():
             follows[bone.replace("{side}", word)] = str(parent).replace("{side}", word)
+        for control, ridden in tables["ik"].items():
+            ik[control.replace("{side}", word)] = f"{side}_{ridden}" if ridden in SIDED else str(ridden)
+    for control, role in ik.items():
+        if role not in ROLES:
+            raise ValueError(f'[ik] "{control}" rides on "{role}", which is no part of the body')
     ordered = {role: bones[role] for role in ROLES if bones.get(role)}
     unknown = [role for role in bones if role not in ROLES]
     if unknown:
@@ -147,7 +158,7 @@ def _from_tables(data: Mapping[str, object]) -> BoneMap:
             f'"{unknown[0]}" is not a part of the body that a bone map knows: {_close(unknown[0])}'
         )
     return BoneMap(
-        str(data.get("name", "unnamed")), ordered, follows, properties, int(str(data.get("prefer", 0)))
+        str(data.get("name", "unnamed")), ordered, follows, ik, properties, int(str(data.get("prefer", 0)))
     )
 
 
@@ -195,9 +206,10 @@ def to_toml(bone_map: BoneMap) -> str:
     else:
         for side in SIDES:
             table(side, sided[side])
-    if bone_map.follows:
-        lines += ["", "[follows]"]
-        lines += [f"{_quoted(bone)} = {_quoted(parent)}" for bone, parent in bone_map.follows.items()]
+    for title, pairs in (("follows", bone_map.follows), ("ik", bone_map.ik)):
+        if pairs:
+            lines += ["", f"[{title}]"]
+            lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in pairs.items()]
     if bone_map.properties:
         lines += ["", "[properties]"]
         for bone, values in bone_map.properties.items():

@@ -18,8 +18,8 @@ from kmm.rotations import Array
 #: Where a source bone's head is when the source's motion is brought to the target's size and place, (T, 3).
 Seen = Callable[[int], Array]
 
-#: Between these heights over the floor, in lengths of the leg, a leg is more and more left to point where the source's
-#: does: up there it is the pose that matters, not the place.
+#: Between these heights over the floor, in lengths of the leg, a leg is more and more left to point where the
+#: source's does: up there it is the pose that matters, not the place.
 SWING = (0.15, 0.5)
 
 ARM, LEG = ("upper_arm", "forearm", "hand"), ("thigh", "shin", "foot")

@@ -47,14 +47,18 @@ def fit(bone_map: BoneMap, names: Iterable[str] | Lookup) -> Match:
         score = 0.0
 
     def name_of(name: str) -> str:
-        return real.get(name) or lookup.find(name)[0] or name
+        return real.get(name) or lookup.find(name)[0]
 
+    follows = {name_of(bone): name_of(parent) for bone, parent in bone_map.follows.items()}
+    ik = {name_of(control): role for control, role in bone_map.ik.items()}
+    properties = {name_of(bone): values for bone, values in bone_map.properties.items()}
     return Match(
         replace(
             bone_map,
             bones=found,
-            follows={name_of(bone): name_of(parent) for bone, parent in bone_map.follows.items()},
-            properties={name_of(bone): values for bone, values in bone_map.properties.items()},
+            follows={bone: parent for bone, parent in follows.items() if bone and parent},
+            ik={control: role for control, role in ik.items() if control},
+            properties={bone: values for bone, values in properties.items() if bone},
         ),
         score,
     )

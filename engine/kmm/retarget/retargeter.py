@@ -28,19 +28,21 @@ ROOT_MOTIONS: tuple[str, ...] = ("follow", "pelvis", "root", "in place")
 
 @dataclass(frozen=True)
 class Options:
-    """root_motion: "follow" moves the target's root as the source's root if both have one and leaves the rest to the
-    pelvis; "pelvis" leaves all to the pelvis; "root" gives travel over the floor and heading to the root bone; "in
-    place" drops the travel. feet, hands: bend legs and arms by inverse kinematics so that the soles are on the floor
-    where the source's are, and hands as near to each other and the body. space "object": the motion is carried by the
-    target object, wherever it stands; "world": it happens where the source's does. scale: of the travel, None for
-    the ratio of the leg lengths.
-    """
+    """What the user chooses."""
 
+    #: Who moves over the floor. "follow": the root does as the source's root, if both have one, and the pelvis the
+    #: rest. "pelvis": the pelvis does all. "root": the root has travel and heading. "in place": nobody travels.
     root_motion: RootMotion = "follow"
+    #: Bend the legs so that the soles are on the floor where the source's are, at the target's size.
     feet: bool = False
+    #: Bend the arms so that the hands are as near to each other and to the body as the source's.
     hands: bool = False
+    #: "object": the target object carries the motion, wherever it stands. "world": it happens where the source's does.
     space: Literal["object", "world"] = "object"
+    #: Of the travel and the pelvis' height; None for the ratio of the leg lengths.
     scale: float | None = None
+    #: Key the controls for inverse kinematics too, where the target's map has some.
+    ik_controls: bool = False
 
 
 class Retargeter:
@@ -71,7 +73,7 @@ class Retargeter:
         self._a, self._b = anatomy.read(source, self._from), anatomy.read(target, self._to)
         self.scale = self.options.scale or self._b.leg_length / self._a.leg_length
         self._align()
-        self._plan()
+        self._plan(target_map)
 
     @staticmethod
     def _check(options: Options) -> None:
@@ -98,7 +100,7 @@ class Retargeter:
             self._target_floor = there[:3]
         self._up = rot.apply(self._turn, a.up)
 
-    def _plan(self) -> None:
+    def _plan(self, target_map: BoneMap) -> None:
         a, b = self._a, self._b
         follows, self._twists = match(self._from, self.target, self._to)
         roots = self._from.get("root"), self._to.get("root")
@@ -124,6 +126,12 @@ class Retargeter:
         self._to_second = offsets([f.second for f in follows])
         bodies = self.source, self._from, a, self.target, self._to, b
         self._feet, self._hands = Feet(*bodies), Hands(*bodies)
+        index = self.target.index
+        self._riders = {
+            index[control]: self._to[role][0]
+            for control, role in target_map.ik.items()
+            if control in index and self._to.get(role)
+        }
         self._carrier = (self._to.get("centre") or self._to["hips"])[0]
 
     def __call__(self, rotations: Array, heads: Array, previous: Keys | None = None) -> Keys:
@@ -150,6 +158,8 @@ class Retargeter:
         if self.options.hands:
             self._hands.place(posed, seen, self.scale)
         self._twist(posed)
+        if self.options.ik_controls:
+            self._ride(posed)
         return posed.keys(previous)
 
     def basis(
@@ -233,6 +243,15 @@ class Retargeter:
                 surplus = rot.as_rotvec(rot.twist(turned, joint)) * (t.share - 1)
                 limb = rot.multiply(held, rot.multiply(turned, rot.from_rotvec(surplus)))
             posed.rotations[t.target] = rot.multiply(limb, rig.reference_rotations[t.target])
+
+    def _ride(self, posed: Posed) -> None:
+        """Controls that move with a bone of the body, as if they were fixed to it."""
+        heads = self.target.reference_heads
+        for control, bone in self._riders.items():
+            posed.heads[control] = posed.head(bone) + posed.moved(bone, heads[control] - heads[bone])
+            posed.rotations[control] = rot.multiply(
+                posed.change(bone), self.target.reference_rotations[control]
+            )
 
     def _to_joint(self, bone: int) -> Array:
         """Direction (3,) of the limb that a bone belongs to, at rest."""

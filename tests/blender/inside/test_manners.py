@@ -268,7 +268,6 @@ def test_disabled_and_enabled_twice(
     stream: ModuleType, scene: bpy.types.Scene, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """First in mid-generation; nothing is left behind, and afterwards everything works."""
-    weights = bpy.context.preferences.addons[PACKAGE].preferences.weights
     begin_long(stream)
     pid = stream.engine.pid
     for _ in range(2):
@@ -279,10 +278,14 @@ def test_disabled_and_enabled_twice(
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
         bpy.ops.preferences.addon_enable(module=PACKAGE)
-    bpy.context.preferences.addons[PACKAGE].preferences.weights = weights
-    bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
+    # no weights chosen: those that come with the engine, which walk when asked to walk
+    bpy.ops.kmm.generate(prompt="a person walks forward", seconds=4.0, seed=1)
     assert "Traceback" not in "".join(capfd.readouterr())
     sys.modules[f"{PACKAGE}.stream"].engine.close()
+    joints = joint_positions(scene, scene.kmm.character, range(1, 121))
+    x, y, _ = joints[-1, 0] - joints[0, 0]
+    assert y < -1.5 and abs(x) < -y / 2  # to the front, which is -Y
+    assert np.abs(joints[..., 2].min(axis=1)).max() < 0.15  # on the floor
 
 
 def _handlers() -> list[object]:

@@ -51,6 +51,7 @@ class Shape:
         default_factory=dict
     )  #: more joint rotations of the rest pose, by role
     axes: np.ndarray = field(default_factory=lambda: rot.IDENTITY)
+    global_location: bool = False  #: bones move along the armature's axes
     plain: bool = False  #: bone axes of all bones the body's, else at random
     world: np.ndarray = field(default_factory=lambda: np.eye(4))
 
@@ -172,6 +173,7 @@ def humanoid(shape: Shape) -> Humanoid:
         tuple(names[i] for i in order),
         tuple(int(back[parents[i]]) if parents[i] >= 0 else -1 for i in order),
         rest[order],
+        local_location=(False,) * len(names) if shape.global_location else None,
         world=shape.world,
     )
     # a bone's rest orientation is T-pose orientation turned by the rest pose; undone, it is the roll alone
@@ -234,12 +236,16 @@ def blender_pose(rig: Rig, keys: Keys) -> np.ndarray:
 
     def pose(bone: int) -> np.ndarray:
         if bone not in posed:
-            parent = rig.parents[bone]
+            parent, local = rig.parents[bone], basis[:, bone].copy()
+            if rig.local_location is not None and not rig.local_location[bone]:
+                local[:, :3, 3] = 0
             if parent < 0:
-                posed[bone] = rig.rest[bone] @ basis[:, bone]
+                posed[bone] = rig.rest[bone] @ local
             else:
                 offset = np.linalg.inv(rig.rest[parent]) @ rig.rest[bone]
-                posed[bone] = pose(parent) @ offset @ basis[:, bone]
+                posed[bone] = pose(parent) @ offset @ local
+            if rig.local_location is not None and not rig.local_location[bone]:
+                posed[bone][:, :3, 3] += basis[:, bone, :3, 3]
         return posed[bone]
 
     return np.stack([pose(bone) for bone in range(len(rig.names))], axis=1)

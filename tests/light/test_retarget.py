@@ -51,6 +51,7 @@ def shapes(draw, **fixed):
         arms_down=draw(st.floats(-20, 85)),
         legs_apart=draw(st.floats(0, 25)),
         axes=draw(st.sampled_from(AXES)),
+        global_location=draw(st.booleans()),
     )
     return Shape(**{**values, **fixed})
 
@@ -96,7 +97,7 @@ def basis(body, rotations, locations=None):
     moved = {}
     for role, v in (locations or {}).items():
         name = body.bone_map.bones[role][0]
-        moved[name] = rot.apply(rot.inv(body.upright[name]), v)
+        moved[name] = v if body.rig.local_location else rot.apply(rot.inv(body.upright[name]), v)
     return out, moved
 
 
@@ -434,6 +435,7 @@ def test_controls_for_inverse_kinematics_ride_on_the_body(shape, seed):
         names=(*rig.names, "hand_ik", "pole"),
         parents=(*rig.parents, -1, rig.index[body.bone_map.bones["hips"][0]]),
         rest=np.concatenate([rig.rest, rest]),
+        local_location=rig.local_location and (*rig.local_location, False, True),
     )
     bone_map = replace(body.bone_map, ik={"hand_ik": "left_hand", "pole": "right_shin", "none": "hips"})
     retargeter = Retargeter(smpl.rig(), named("smpl"), rig, bone_map, Options(ik_controls=True, feet=True))
@@ -507,6 +509,8 @@ def test_what_cannot_be_is_said():
         retargeter(np.zeros((3, 2, 4)), np.zeros((3, 2, 3)))
     with pytest.raises(ValueError, match="must be unique"):
         Rig(("a", "a"), (-1, 0), np.tile(np.eye(4), (2, 1, 1)))
+    with pytest.raises(ValueError, match="local_location must have 1 values, got 2"):
+        Rig(("a",), (-1,), np.eye(4)[None], (True, False))
     with pytest.raises(ValueError, match="round in a circle"):
         Rig(("a", "b"), (1, 0), np.tile(np.eye(4), (2, 1, 1)))
     flat = replace(rig, rest=np.tile(np.eye(4), (len(rig.names), 1, 1)))

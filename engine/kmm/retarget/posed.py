@@ -48,8 +48,10 @@ class Posed:
 
     def head(self, bone: int) -> Array:
         """(T, 3) where the bone begins."""
-        if bone in self.heads:
-            return self.heads[bone]
+        return self.heads[bone] if bone in self.heads else self.carried(bone)
+
+    def carried(self, bone: int) -> Array:
+        """(T, 3) where the bone would begin if it were not moved itself."""
         holder, rest = self.holder(bone), self.rig.rest_heads
         if holder is None:
             return np.broadcast_to(rest[bone], (self.frames, 3))
@@ -84,8 +86,11 @@ class Posed:
         )
 
     def _location(self, bone: int) -> Array:
-        rig, holder, offset = self.rig, self.holder(bone), self.heads[bone]
+        offset = self.heads[bone] - self.carried(bone)
+        if not self.rig.moves_locally(bone):
+            return offset
+        axes, holder = self.rig.rest_rotations[bone], self.holder(bone)
         if holder is not None:
-            turn = rot.multiply(self.rotations[holder], rot.inv(rig.rest_rotations[holder]))
-            offset = rot.apply(rot.inv(turn), offset - self.head(holder)) + rig.rest_heads[holder]
-        return rot.apply(rot.inv(rig.rest_rotations[bone]), offset - rig.rest_heads[bone])
+            turn = rot.multiply(self.rotations[holder], rot.inv(self.rig.rest_rotations[holder]))
+            axes = rot.multiply(turn, axes)
+        return rot.apply(rot.inv(axes), offset)

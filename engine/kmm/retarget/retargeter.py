@@ -37,7 +37,7 @@ class Options:
     feet: bool = False
     #: Bend the arms so that the hands are as near to each other and to the body as the source's.
     hands: bool = False
-    #: "object": the target object carries the motion, wherever it stands. "world": it happens where the source's does.
+    #: "object": the target object carries the motion, wherever it is. "world": it happens where the source does it.
     space: Literal["object", "world"] = "object"
     #: Of the travel and the pelvis' height; None for the ratio of the leg lengths.
     scale: float | None = None

@@ -18,20 +18,22 @@ from kmm.rotations import Array
 
 @dataclass(frozen=True)
 class Rig:
-    """N bones.
+    """N bones and how they rest."""
 
-    names (N) unique. parents (N) index of the bone that each bone follows rigidly, -1 for none; where constraints
-    come between (control rigs), the bone that it follows in effect. rest (N, 4, 4) matrices in armature space.
-    world (4, 4): the armature object's matrix. floor: height of the floor along the body's up axis in armature space,
-    None to read it off the rest pose. reference (N, 4, 4): a pose in which the body stands upright, if the rest pose
-    is too unlike one; None for the rest pose.
-    """
-
+    #: (N) unique
     names: tuple[str, ...]
+    #: (N) index of the bone that each bone follows rigidly, -1 for none
     parents: tuple[int, ...]
+    #: (N, 4, 4) matrices in armature space
     rest: Array
+    #: (N) Bone.use_local_location: where false, a pose moves the bone along the armature's axes, not its own; None for
+    #: all true
+    local_location: tuple[bool, ...] | None = None
+    #: (4, 4) the armature object's matrix
     world: Array = field(default_factory=lambda: np.eye(4))
+    #: Height of the floor along the body's up axis in armature space; None to read it off the rest pose.
     floor: float | None = None
+    #: (N, 4, 4) a pose in which the body stands upright, where the rest pose is too unlike one; None for the rest pose
     reference: Array | None = None
 
     def __post_init__(self) -> None:
@@ -43,6 +45,8 @@ class Rig:
                 f"{n} bones need {n} parents and rest matrices ({n}, 4, 4), "
                 f"got {len(self.parents)} and {np.shape(self.rest)}"
             )
+        if self.local_location is not None and len(self.local_location) != n:
+            raise ValueError(f"local_location must have {n} values, got {len(self.local_location)}")
         if self.reference is not None and np.shape(self.reference) != (n, 4, 4):
             raise ValueError(f"the reference pose must be ({n}, 4, 4), got {np.shape(self.reference)}")
         for bone in range(n):
@@ -94,6 +98,10 @@ class Rig:
                 found[parent].append(bone)
         return tuple(tuple(c) for c in found)
 
+    def moves_locally(self, bone: int) -> bool:
+        """Whether the bone's location is along its own axes."""
+        return self.local_location is None or self.local_location[bone]
+
     def ancestors(self, bone: int) -> list[int]:
         """From the parent up to the root."""
         found = []
@@ -119,7 +127,8 @@ class Rig:
         def visit(bone: int) -> None:
             name, parent = self.names[bone], self.parents[bone]
             offset, turn = self.rest_heads[bone], self.rest_rotations[bone]
-            if name in locations:
+            local = self.moves_locally(bone)
+            if name in locations and local:
                 offset = offset + rot.apply(turn, np.asarray(locations[name], dtype=float))
             if name in rotations:
                 turn = rot.multiply(turn, np.asarray(rotations[name], dtype=float))
@@ -127,6 +136,8 @@ class Rig:
                 moved = rot.multiply(turned[parent], rot.inv(self.rest_rotations[parent]))
                 offset = placed[parent] + rot.apply(moved, offset - self.rest_heads[parent])
                 turn = rot.multiply(moved, turn)
+            if name in locations and not local:
+                offset = offset + np.asarray(locations[name], dtype=float)
             turned[bone], placed[bone] = turn, offset
 
         for bone in bones:

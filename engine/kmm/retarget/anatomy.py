@@ -28,6 +28,9 @@ SNAP = 20.0
 #: positions are too uncertain: SMPL's own elbows bend 7 degrees upwards at rest, though they hinge to the front.
 CLEAR_BEND = (15.0, 40.0)
 
+#: Heights of SMPL's toe joint and ankle over the sole, in lengths of thigh and shin.
+TOE_HEIGHT, ANKLE_HEIGHT = 0.0245, 0.098
+
 Bones = Mapping[str, Sequence[int]]
 
 
@@ -185,7 +188,7 @@ def _fingers(
 
 def _leg_length(heads: Array, bones: Bones, up: Array) -> tuple[float, float]:
     """Length of thigh and shin plus the ankle's height, and the height of the floor."""
-    lengths, ankles, lowest = [], [], []
+    lengths, ankles, soles = [], [], []
     for side in SIDES:
         joints = [
             heads[bones[f"{side}_{p}"][0]] for p in ("thigh", "shin", "foot") if bones.get(f"{side}_{p}")
@@ -195,10 +198,14 @@ def _leg_length(heads: Array, bones: Bones, up: Array) -> tuple[float, float]:
         lengths.append(sum(float(np.linalg.norm(b - a)) for a, b in pairwise(joints)))
         ankles.append(float(joints[2] @ up))
         toe = bones.get(f"{side}_toe")
-        lowest.append(min(ankles[-1] - 0.1 * lengths[-1], float(heads[toe[0]] @ up)) if toe else ankles[-1])
-    length, ankle, low = np.mean(lengths), np.mean(ankles), min(lowest)
-    # Most rigs stand at height zero; those made around their hips do not, and have a sole a little below the toes.
-    floor = 0.0 if -0.1 * length < low < 0.2 * length else low - 0.02 * length
+        tip = float(heads[toe[0]] @ up) if toe else np.inf
+        low = (
+            tip < ankles[-1] - 0.04 * lengths[-1]
+        )  # a toe bone at the height of the ankle is not near the sole
+        soles.append(tip - TOE_HEIGHT * lengths[-1] if low else ankles[-1] - ANKLE_HEIGHT * lengths[-1])
+    length, ankle, sole = np.mean(lengths), np.mean(ankles), min(soles)
+    # most rigs stand at height zero; those made around their hips, and some others, do not
+    floor = 0.0 if abs(sole) < 0.1 * length else sole
     return float(length + ankle - floor), float(floor)
 
 

@@ -26,14 +26,14 @@ class Rig:
     parents: tuple[int, ...]
     #: (N, 4, 4) matrices in armature space
     rest: Array
-    #: (N) Bone.use_local_location: where false, a pose moves the bone along the armature's axes, not its own; None for
-    #: all true
+    #: (N) Bone.use_local_location: where false, a pose moves the bone along the armature's axes, not its own;
+    #: None for all true
     local_location: tuple[bool, ...] | None = None
     #: (4, 4) the armature object's matrix
     world: Array = field(default_factory=lambda: np.eye(4))
     #: Height of the floor along the body's up axis in armature space; None to read it off the rest pose.
     floor: float | None = None
-    #: (N, 4, 4) a pose in which the body stands upright, where the rest pose is too unlike one; None for the rest pose
+    #: (N, 4, 4) a pose in which the body stands upright, where the rest pose is too unlike one
     reference: Array | None = None
 
     def __post_init__(self) -> None:

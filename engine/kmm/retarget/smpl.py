@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kmm.clip import Clip, forward_kinematics
+from kmm.clip import FPS, Clip, forward_kinematics
+from kmm.retarget.posed import Keys
 from kmm.retarget.rig import Rig
-from kmm.rotations import Array, apply, as_matrix
-from kmm.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS, STANDING_HEIGHT, UPRIGHT
+from kmm.rotations import IDENTITY, Array, apply, as_matrix, multiply
+from kmm.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS, REST_OFFSETS, STANDING_HEIGHT, UPRIGHT
 
 
 def rig(offsets: ArrayLike = REST_OFFSETS, height: float = STANDING_HEIGHT) -> Rig:
@@ -32,3 +33,16 @@ def pose(clip: Clip, bones: tuple[int, ...], offsets: ArrayLike = REST_OFFSETS) 
         clip.translation.astype(float), clip.rotations.astype(float), offsets
     )
     return rotations[:, bones], heads[:, bones]
+
+
+def clip(keys: Keys, fps: float = FPS, height: float = STANDING_HEIGHT) -> Clip:
+    """The clip that keys for `rig` make; joints without keys are at rest."""
+    rotations = np.tile(IDENTITY, (len(keys), len(JOINT_NAMES), 1))
+    for i, name in enumerate(keys.bones):
+        rotations[:, JOINT_INDEX[name]] = keys.rotations[:, i]
+    rotations[:, 0] = multiply(np.array(UPRIGHT), rotations[:, 0])
+    translation = np.tile([0.0, 0.0, height], (len(keys), 1))
+    if JOINT_NAMES[0] in keys.located:
+        moved = keys.locations[:, keys.located.index(JOINT_NAMES[0])]
+        translation += apply(np.array(UPRIGHT), moved)
+    return Clip(translation, rotations, fps)

@@ -26,7 +26,9 @@ from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import FRAMES_PER_TOKEN
 
 FIRST_WINDOW = 16  #: tokens of the first window of a request
-WINDOW = 40  #: most tokens of a later window; with CONTEXT shorter than the longest sequences of training (56)
+WINDOW = (
+    40  #: most tokens of a later window; with CONTEXT shorter than the longest sequences of training (56)
+)
 CONTEXT = 12  #: tokens before a window that it goes on from
 
 

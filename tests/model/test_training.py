@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from kmm import formats
 from kmm.data.examples import build_captions
 from kmm.data.records import Caption, Recording
 from kmm.model.generator import GIVEN, PADDING, SEGMENT, Generator, GeneratorConfig
 from kmm.model.keyframes import gamma, key_frames
+from kmm.model.pipeline import Pipeline
 from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import Tokenizer, TokenizerConfig
-from kmm.training import loop
+from kmm.training import loop, run
 from kmm.training.generator import GeneratorStage, choose_masked, corrupt
 from kmm.training.run import load_recipe
 from kmm.training.segments import AFTER, BEFORE, NEW, Segments, TokenBank
@@ -21,6 +24,7 @@ from kmm.training.store import Store
 from kmm.training.tokenizer import TokenizerStage
 
 from ..light.motions import walk
+from .small import Block
 
 SMALL = TokenizerConfig(width=32, half_width=24, full_width=16, code_dim=8, codes=16)
 
@@ -157,6 +161,32 @@ def test_the_generator_learns_to_tell_left_from_right(segments: Segments, tmp_pa
     after = stage.validate(loop.run(stage, config, tmp_path))
     for key in ("tokens", "residual", "alignment"):
         assert after[key] < before[key]
+
+
+RECIPE = """
+licence = "test"
+[tokenizer]
+batch = 4
+steps = 2
+[generator]
+batch = 4
+steps = 2
+"""
+
+
+def test_from_a_folder_of_amass_files_to_weights_that_generate(tmp_path: Path) -> None:
+    rows = []
+    for name, split, turn in (("a", "train", 0.5), ("b", "train", 0.0), ("c", "val", -0.5)):
+        formats.save(walk(240, turn=turn), tmp_path / f"{name}.npz")
+        rows.append({"file": f"{name}.npz", "split": split, "texts": [{"text": "a person walks"}]})
+    (tmp_path / "captions.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    recipe = load_recipe(str(tmp_path / "recipe.toml"))
+    run.train(recipe, tmp_path, tmp_path / "runs", tmp_path / "out")
+    pipeline = Pipeline.load(str(tmp_path / "out"), "cpu")
+    assert pipeline.licence == "test" and len(pipeline.clip([Block("a person walks", 50)])) == 50
+    with pytest.raises(ValueError, match="no motion for the split 'train'"):
+        run.recordings(recipe | {"commercial_only": True}, tmp_path)
 
 
 def test_recipes_are_there_and_a_wrong_name_says_which() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from kmm.data import folders
 from kmm.data.examples import build_captions
-from kmm.data.records import Recording, commercial_only, in_split, read_shared
+from kmm.data.records import Recording, commercial_only, in_split
 from kmm.model import weights as wt
 from kmm.model.generator import Generator, GeneratorConfig
 from kmm.model.text import MINILM, TextEncoder
@@ -43,10 +44,16 @@ def loop_config(section: dict[str, Any]) -> LoopConfig:
 
 def recordings(recipe: dict[str, Any], data: Path) -> list[Recording]:
     """The recordings a recipe may use; says which were left out and why."""
-    found = read_shared(data)
+    found = folders.read(data)
     for problem in found.problems:
         print(f"left out: {problem}", flush=True)
-    return commercial_only(found) if recipe.get("commercial_only") else list(found)
+    usable = commercial_only(found) if recipe.get("commercial_only") else list(found)
+    for split in ("train", "val"):
+        if not in_split(usable, split):
+            raise ValueError(
+                f"{data} has no motion for the split {split!r} that this recipe may use: `kmm data check` lists them."
+            )
+    return usable
 
 
 def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:

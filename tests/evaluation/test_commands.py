@@ -47,7 +47,10 @@ def test_a_recipe_without_all_its_parts_is_refused_before_anything_is_trained(re
             "no evaluator none.safetensors",
         ),
         (("train", "nothing", "--data", ".", "--runs", "runs", "--out", "out"), "no recipe 'nothing'"),
-        (("train", "kmm-open", "--data", "nowhere", "--runs", "runs", "--out", "out"), "There is no folder nowhere"),
+        (
+            ("train", "kmm-open", "--data", "nowhere", "--runs", "runs", "--out", "out"),
+            "There is no folder nowhere",
+        ),
     ],
 )
 def test_a_wrong_word_gets_one_sentence(tmp_path, monkeypatch, words, says):

@@ -49,7 +49,7 @@ def test_a_recipe_without_all_its_parts_is_refused_before_anything_is_trained(re
         (("train", "nothing", "--data", ".", "--runs", "runs", "--out", "out"), "no recipe 'nothing'"),
         (
             ("train", "kmm-open", "--data", "nowhere", "--runs", "runs", "--out", "out"),
-            "There is no folder nowhere",
+            "clips.jsonl",
         ),
     ],
 )

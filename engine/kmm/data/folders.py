@@ -22,7 +22,7 @@ def read(folder: str | Path) -> Recordings:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"There is no folder {folder}.")
+        raise ValueError(f"There is no folder {folder}: give one that has {LAYOUTS}.")
     parts: list[Recordings] = []
     if (folder / "clips.jsonl").is_file():
         parts.append(read_shared(folder))

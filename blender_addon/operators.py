@@ -128,3 +128,8 @@ class KMM_OT_report(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         self.report({"WARNING" if self.failed else "INFO"}, self.message)
         return {"FINISHED"}
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (KMM_OT_generate, KMM_OT_cancel, KMM_OT_start_engine, KMM_OT_stop_engine, KMM_OT_report)
+)

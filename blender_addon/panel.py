@@ -15,11 +15,16 @@ ENGINE_ICONS = {
 }
 
 
-class VIEW3D_PT_kmm(bpy.types.Panel):
-    bl_label = "Text to Motion"
+class Sidebar:
+    """Where our panels are. A sub-panel adds `bl_parent_id = "VIEW3D_PT_kmm"`, a label and its `bl_order`."""
+
     bl_category = "KMM"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
+
+
+class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
+    bl_label = "Text to Motion"
 
     def draw(self, context: bpy.types.Context) -> None:
         settings = context.scene.kmm
@@ -75,3 +80,6 @@ class VIEW3D_PT_kmm(bpy.types.Panel):
             row.operator("kmm.start_engine", text="", icon="PLAY")
         if engine.message and not (stream.generation and stream.generation.incomplete):
             self._draw_outcome(layout, engine.message)
+
+
+register, unregister = bpy.utils.register_classes_factory((VIEW3D_PT_kmm,))

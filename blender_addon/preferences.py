@@ -57,3 +57,6 @@ def get(context: bpy.types.Context) -> tuple[str, str]:
     if addon is None:  # registered from the source tree, without being installed
         return "", ""
     return addon.preferences.python, addon.preferences.weights
+
+
+register, unregister = bpy.utils.register_classes_factory((KMM_Preferences, KMM_OT_find_engine))

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import bpy
@@ -49,3 +51,43 @@ def new_curve(collection: Any, data_path: str, index: int, group: str) -> bpy.ty
     if LAYERED:
         return collection.new(data_path, index=index, group_name=group)
     return collection.new(data_path, index=index, action_group=group)
+
+
+def curves_of(action: bpy.types.Action, obj: bpy.types.Object) -> list[bpy.types.FCurve]:
+    """The F-curves of any action that move the object if it wears the action."""
+    if not LAYERED:
+        return list(action.fcurves)
+    slot = slot_for(action, obj)
+    bags = [strip.channelbag(slot) for layer in action.layers for strip in layer.strips] if slot else []
+    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+
+
+def slot_for(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
+    """The action's slot that the object wears, else the one of its name, else the first for objects; or None."""
+    animation = obj.animation_data
+    if animation is not None and animation.action == action and animation.action_slot is not None:
+        return animation.action_slot
+    fitting = [slot for slot in action.slots if slot.target_id_type in ("OBJECT", "UNSPECIFIED")]
+    named = [slot for slot in fitting if slot.name_display == obj.name]
+    return next(iter(named or fitting), None)
+
+
+@contextmanager
+def wearing(obj: bpy.types.Object, action: bpy.types.Action) -> Iterator[None]:
+    """For a while, this action is all that animates the object."""
+    had_none = obj.animation_data is None
+    animation = obj.animation_data_create()
+    before = animation.action, animation.use_nla, animation.action_slot if LAYERED else None
+    slot = slot_for(action, obj) if LAYERED else None
+    try:
+        animation.use_nla = False
+        animation.action = action
+        if LAYERED:
+            animation.action_slot = slot
+        yield
+    finally:
+        animation.action, animation.use_nla = before[:2]
+        if LAYERED and before[0] is not None:
+            animation.action_slot = before[2]
+        if had_none:
+            obj.animation_data_clear()

@@ -83,5 +83,5 @@ def test_whole_turns_are_counted(mode):
 
 def test_an_unknown_mode_is_named():
     for function in (encode, decode):
-        with pytest.raises(ValueError, match="rotation mode is one of .*, got 'XYX'"):
+        with pytest.raises(ValueError, match="got 'XYX'"):
             function("XYX", np.ones((1, 4)))

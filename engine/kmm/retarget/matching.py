@@ -64,12 +64,17 @@ def fit(bone_map: BoneMap, names: Iterable[str] | Lookup) -> Match:
     )
 
 
-def best(names: Iterable[str], maps: Iterable[BoneMap] = ()) -> Match | None:
-    """The fitting map among these and the built-in ones, None if there is none. `maps`, a user's own, go first."""
+def best(names: Iterable[str], maps: Iterable[BoneMap] = (), controls: bool = True) -> Match | None:
+    """The fitting map among these and the built-in ones, None if there is none. `maps`, a user's own, go first.
+
+    controls: also maps of control rigs, which are for writing motion; it is read off the bones that they move.
+    """
     lookup = Lookup(names)
     ranked = []
     for own, candidates in ((1, maps), (0, built_in())):
         for bone_map in candidates:
+            if bone_map.properties and not controls:
+                continue
             match = fit(bone_map, lookup)
             if match.score >= FITS:
                 # of maps that find as much of a body, the one whose own bones are all there

@@ -1,4 +1,4 @@
-"""A bone's rotation as the numbers that its rotation mode keeps: quaternion, Euler angles in any order, axis and angle.
+"""A bone's rotation as the numbers that its rotation mode keeps: quaternion, Euler angles, axis and angle.
 
 The same rotation has many such numbers. From frame to frame those are chosen that lie nearest, so that what is
 between two keys is between their rotations.

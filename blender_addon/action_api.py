@@ -24,14 +24,25 @@ def new_action(name: str, slot_name: str) -> bpy.types.Action:
     return action
 
 
-def assign(obj: bpy.types.Object, action: bpy.types.Action) -> None:
-    """Put an action made by `new_action` on the object; the one that it had until now stays in the file."""
+def copy_action(source: bpy.types.Action, name: str) -> bpy.types.Action:
+    """A copy under another name, to be changed in part; it is not yet on any object."""
+    action = source.copy()
+    action.name = name
+    action.use_fake_user = True
+    return action
+
+
+def assign(obj: bpy.types.Object, action: bpy.types.Action, slot: str = "") -> None:
+    """Put an action on the object, in the slot of this identifier or else the first.
+
+    The action that it had until now stays in the file.
+    """
     animation = obj.animation_data_create()
     if animation.action is not None and animation.action.library is None:
         animation.action.use_fake_user = True  # without a user Blender would drop it when the file is saved
     animation.action = action
     if LAYERED:
-        animation.action_slot = action.slots[0]
+        animation.action_slot = _slot(action, slot)
 
 
 def find_action(uid: int) -> bpy.types.Action | None:
@@ -39,11 +50,25 @@ def find_action(uid: int) -> bpy.types.Action | None:
     return next((a for a in bpy.data.actions if a.session_uid == uid), None)
 
 
-def curves(action: bpy.types.Action) -> Any:
-    """The collection of F-curves of an action made by `new_action`: new(), find(), remove()."""
+def curves(action: bpy.types.Action, slot: str = "") -> Any:
+    """The collection of F-curves of an action with one layer: new(), find(), remove().
+
+    slot: the identifier of the slot they are in; else they are in the first, as `new_action` makes it.
+    """
     if not LAYERED:
         return action.fcurves
-    return action.layers[0].strips[0].channelbag(action.slots[0], ensure=True).fcurves
+    return action.layers[0].strips[0].channelbag(_slot(action, slot), ensure=True).fcurves
+
+
+def slot_of(obj: bpy.types.Object) -> str:
+    """Identifier of the slot that the object's action has for it; "" before 4.4."""
+    animation = obj.animation_data
+    slot = getattr(animation, "action_slot", None) if animation is not None else None
+    return slot.identifier if slot is not None else ""
+
+
+def _slot(action: bpy.types.Action, identifier: str) -> Any:
+    return next((s for s in action.slots if s.identifier == identifier), action.slots[0])
 
 
 def new_curve(collection: Any, data_path: str, index: int, group: str) -> bpy.types.FCurve:

@@ -16,6 +16,7 @@ from kmm.data.signals import Signals, signals
 from kmm.data.wording import describe
 
 SHORTEST, LONGEST = 0.8, 10.0  # seconds of one caption
+STILL = 2.0  #: seconds of standing still, before and after an action, that its caption may take in
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def segments(clip: Clip) -> list[Segment]:
             if end - start > 0.7 * len(gesture) and x.kind.startswith(("walk", "run")):
                 out.append(Segment(start, end, (x,), gesture))
     longest = LONGEST * fps
+    out += _with_stillness(found, s)
     sequence = [x for x in found if x.channel == "body" or _alone(x, body, s)]
     for i in range(len(sequence)):
         for count in (2, 3):
@@ -88,6 +90,24 @@ def segments(clip: Clip) -> list[Segment]:
             if len(chain) == count and _chained(chain, fps) and chain[-1].end - chain[0].start <= longest:
                 out.append(Segment(chain[0].start, chain[-1].end, tuple(chain)))
     return [x for x in out if SHORTEST * fps <= x.end - x.start <= longest + 1]
+
+
+def _with_stillness(found: list[Action], s: Signals) -> list[Segment]:
+    """Actions with the standing still around them: who is asked to do one thing for long does it and then stands."""
+    most, near = round(STILL * s.fps), round(0.5 * s.fps)
+    stands = [x for x in found if x.kind == "stand"]
+    out = []
+    for x in found:
+        if x.kind in ("stand", "lie", "sit", "kneel", "crouch", "walk_in_place"):
+            continue
+        start = min(
+            (max(y.start, x.start - most) for y in stands if 0 <= x.start - y.end <= near), default=x.start
+        )
+        end = max((min(y.end, x.end + most) for y in stands if 0 <= y.start - x.end <= near), default=x.end)
+        # a walk is worded with its beginning or end: that is a sequence, unless its steps are counted
+        if end - start > len(x) + near and (x.count or not x.kind.startswith(("walk", "run"))):
+            out.append(Segment(start, end, (x,)))
+    return out
 
 
 def _alone(gesture: Action, body: list[Action], s: Signals) -> bool:

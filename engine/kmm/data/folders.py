@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from kmm.data.amass import read_babel, read_humanml3d
 from kmm.data.clips import motion_files, read_clips
 from kmm.data.records import SPLITS, Recordings, read_shared, without_test_trials
+from kmm.data.repairs import repaired
 
 LAYOUTS = (
     "clips.jsonl and motion/ (the project's training set); amass/ with babel/ or humanml3d/ or both beside it; or "
@@ -34,9 +36,21 @@ def read(folder: str | Path) -> Recordings:
         parts.append(read_clips(folder))
     if not parts:
         raise ValueError(f"{folder} holds no training data: it must have {LAYOUTS}.")
-    return without_test_trials(
-        Recordings([r for p in parts for r in p.items], [x for p in parts for x in p.problems])
+    return _repaired(
+        without_test_trials(
+            Recordings([r for p in parts for r in p.items], [x for p in parts for x in p.problems])
+        )
     )
+
+
+def _repaired(recordings: Recordings) -> Recordings:
+    """Impossible rotations mended; every recording that had some is a problem, though it stays."""
+    out = Recordings(problems=list(recordings.problems))
+    for recording in recordings:
+        clip, mended = repaired(recording.clip)
+        out.items.append(replace(recording, clip=clip) if mended else recording)
+        out.problems += [f"{recording.set} {recording.id}: {what}" for what in mended]
+    return out
 
 
 def summary(recordings: Recordings) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ import torch
 
 from kmm.data import folders
 from kmm.data.examples import build_captions
+from kmm.data.joining import join
 from kmm.data.records import Recording, commercial_only, in_split
 from kmm.model import weights as wt
 from kmm.model.generator import Generator, GeneratorConfig
@@ -43,10 +44,10 @@ def loop_config(section: dict[str, Any]) -> LoopConfig:
 
 
 def recordings(recipe: dict[str, Any], data: Path) -> list[Recording]:
-    """The recordings a recipe may use; says which were left out and why."""
+    """The recordings a recipe may use; says which were left out or mended, and why."""
     found = folders.read(data)
     for problem in found.problems:
-        print(f"left out: {problem}", flush=True)
+        print(f"note: {problem}", flush=True)
     usable = commercial_only(found) if recipe.get("commercial_only") else list(found)
     for split in ("train", "val"):
         if not in_split(usable, split):
@@ -61,7 +62,7 @@ def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
     items = recordings(recipe, data)
     stores = {split: Store.build(in_split(items, split)) for split in ("train", "val")}
     tokenizer = train_tokenizer(recipe["tokenizer"], stores, runs)
-    generator = train_generator(recipe["generator"], items, stores, tokenizer, runs)
+    generator = train_generator(recipe["generator"], items, tokenizer, runs)
     wt.save(out, tokenizer, generator, recipe["licence"], wt.Sampling(**recipe.get("sampling", {})))
 
 
@@ -83,23 +84,24 @@ def train_tokenizer(section: dict[str, Any], stores: dict[str, Store], runs: Pat
 def train_generator(
     section: dict[str, Any],
     items: list[Recording],
-    stores: dict[str, Store],
     tokenizer: Tokenizer,
     runs: Path,
 ) -> Generator:
     """Stage 2, on a trained tokenizer.
 
-    `section["init"]`: a weights folder to start from; `section["text_encoder"]`: a folder with another text encoder,
-    for example CLIP.
+    `section["init"]`: a weights folder to start from; `section["joined"]`: how many motions to join from the training
+    split's pieces; `section["text_encoder"]`: a folder with another text encoder, for example CLIP.
     """
     encoder = TextEncoder(section.get("text_encoder", MINILM))
+    splits = {split: in_split(items, split) for split in ("train", "val")}
+    splits["train"] = splits["train"] + join(splits["train"], section.get("joined", 0))
     segments = {
         split: Segments(
-            build_captions(in_split(items, split), section.get("wordings", WORDINGS)),
-            TokenBank(tokenizer, store),
+            build_captions(members, section.get("wordings", WORDINGS)),
+            TokenBank(tokenizer, Store.build(members)),
             encoder,
         )
-        for split, store in stores.items()
+        for split, members in splits.items()
     }
     if "init" in section:
         module = wt.load(section["init"], torch.device("cpu")).generator.requires_grad_(True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kmm.data.examples import Example
+from kmm.data.sampling import Balanced
 from kmm.data.wording import swap_left_right
 from kmm.model import features as ft
 from kmm.model.generator import GIVEN, PADDING, SEGMENT, Layout
@@ -78,7 +78,7 @@ class TextBank:
 
 
 class Segments:
-    """Draws batches of captioned segments, kinds of action by the square root of how much there is of each."""
+    """Draws batches of captioned segments, balanced over kinds of action."""
 
     def __init__(self, captions: Sequence[Example], tokens: TokenBank, encoder: TextEncoder) -> None:
         self.captions: list[Example] = [
@@ -90,21 +90,7 @@ class Segments:
         self.mirrored = [[swap_left_right(t) for t in c["texts"]] for c in self.captions]
         texts = [t for c in self.captions for t in c["texts"]] + [t for m in self.mirrored for t in m]
         self.texts = TextBank(encoder, texts)
-        self.kinds: dict[str, list[int]] = defaultdict(list)
-        amount: Counter[str] = Counter()
-        for i, caption in enumerate(self.captions):
-            self.kinds[caption["kind"]].append(i)
-            amount[caption["kind"]] += caption["end"] - caption["start"]
-        self.names = sorted(amount)
-        # a set's own label is often one vague word for a long clip: half the weight of what the motion shows
-        weight = np.array([amount[k] ** 0.5 * (0.5 if k.startswith("own") else 1.0) for k in self.names])
-        self.kind_weight = weight / weight.sum()
-        self.within = {}
-        for kind, members in self.kinds.items():
-            length = (
-                np.array([self.captions[i]["end"] - self.captions[i]["start"] for i in members], float) ** 0.5
-            )
-            self.within[kind] = length / length.sum()
+        self.balanced = Balanced(self.captions)
 
     def draw(self, rng: np.random.Generator, count: int) -> Batch:
         """A random batch of `count` examples.
@@ -115,9 +101,7 @@ class Segments:
         before = 0 if rng.random() < 0.25 else int(rng.integers(1, BEFORE + 1))
         after = int(rng.integers(1, AFTER + 1)) if rng.random() < 0.15 else 0
         rows, texts = [], []
-        for kind in rng.choice(len(self.names), count, p=self.kind_weight):
-            name = self.names[kind]
-            index = int(rng.choice(self.kinds[name], p=self.within[name]))
+        for index in self.balanced.draw(rng, count):
             row, text = self._example(rng, index, new, before, after)
             rows.append(row)
             texts.append(text)

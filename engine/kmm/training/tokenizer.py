@@ -14,7 +14,10 @@ from kmm.training.store import Store
 
 #: Weights of the losses. Positions and path are metres, so they come out small beside normalised features. Without
 #: the loss on rotations what moves no joint (the head's turn, the arms' twist) stays 20 degrees and more off.
-POSITION, ROTATION, VELOCITY, PATH, COMMITMENT = 10.0, 3.0, 40.0, 2.0, 0.02
+POSITION, ROTATION, VELOCITY, PATH, COMMITMENT = 10.0, 10.0, 40.0, 2.0, 0.02
+BETA = (
+    0.1  #: normalised features further off than this are judged by L1: squares forgive small errors too early
+)
 
 
 class TokenizerStage:
@@ -30,11 +33,11 @@ class TokenizerStage:
         self.batch, self.frames = batch, frames
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        """Smooth L1 on normalised features, plus what people see: where joints are, how they move, the path."""
+        """Nearly L1 on normalised features, plus what people see: where joints are, how they move, the path."""
         target = torch.from_numpy(self.train.windows(rng, self.batch, self.frames))
         assert isinstance(self.module, Tokenizer)
         output, commitment, _ = self.module(target, dropout=0.2)
-        feature = F.smooth_l1_loss((output - target) / self.module.std, torch.zeros_like(target))
+        feature = F.smooth_l1_loss((output - target) / self.module.std, torch.zeros_like(target), beta=BETA)
         with torch.no_grad():
             joints = kin.positions(target)
             moved = kin.velocities(target, joints)

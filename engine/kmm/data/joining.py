@@ -1,0 +1,206 @@
+"""Long motions joined from short ones where their poses meet, so that sequences and transitions are trained.
+
+A motion graph walked at random (Kovar, Gleicher and Pighin, "Motion Graphs", SIGGRAPH 2002): from a piece of one
+recording to a piece of another through the pair of frames at which joints are and move most alike; the seam is
+smoothed by `kmm.editing.concatenate`. On the way a walk may be bent to turn by so many degrees, and arms may do what
+the arms of another recording do. What the result shows is read from its motion afterwards, as for every recording.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kmm import rotations as rot
+from kmm.clip import FPS, Clip, heading
+from kmm.data.annotate import actions
+from kmm.data.blending import bend_path, with_arms
+from kmm.data.records import Recording
+from kmm.data.signals import signals
+from kmm.editing import concatenate
+
+PLAIN = (None, "normal", "neutral")  #: styles whose motion is described by its action alone
+#: Actions whose walking, turning and jumping is not what these words mean alone.
+SPECIAL = re.compile(
+    "danc|climb|kata|lunge|sword|dribble|basket|uneven|ladder|steps|balance|swim|levitate|tread|breakdance|cartwheel|flip|"
+    "roll|boxing|drunk|crawl|sneak|hop|whirl|in place|in all directions|exercise|stance"
+)
+STANDS = 0.3  #: share of pieces that are standing still: where one stops, and from where one sets off
+SLACK = round(0.25 * FPS)  # frames around a piece in which it may be entered and left
+SHORTEST, LONGEST = round(0.9 * FPS), round(3.5 * FPS)  # of a piece that may be cut: walking, standing
+BENT, ARMED = 0.35, 0.25  #: shares of walks that are bent, and of steady pieces that get other arms
+#: Metres: mean distance of joints plus that of their velocities over LOOK_AHEAD; more than FAR apart do not meet.
+LOOK_AHEAD, FAR = 0.12, 0.30
+KINDS_TRIED, PIECES_TRIED = 4, 8  # for a join
+GAIT_WEIGHT = 2.0  #: most sequences that people ask for have a walk in them
+
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames [start, end) of a recording (mirrored or not) that show one action."""
+
+    recording: int
+    mirrored: bool
+    kind: str
+    start: int
+    end: int
+
+    @property
+    def steady(self) -> bool:
+        """Whether it may be cut anywhere."""
+        return self.kind.startswith(("walk", "run", "stand"))
+
+
+class Joiner:
+    """Draws joined motions from plain recordings; the same recordings and generator give the same motions."""
+
+    def __init__(self, recordings: Sequence[Recording]) -> None:
+        self.recordings = [r for r in recordings if r.style in PLAIN and not SPECIAL.search(r.action or "")]
+        self.clips: dict[tuple[int, bool], Clip] = {}
+        self.spaces: dict[tuple[int, bool], Array] = {}
+        self.kinds: dict[str, list[Piece]] = defaultdict(list)
+        self.gestures: list[tuple[str, Clip]] = []  # side, arms from hanging to hanging
+        for index, recording in enumerate(self.recordings):
+            for action in actions(signals(recording.clip)) if len(recording.clip) > 1 else ():
+                whole = action.kind.startswith(("raise_lower", "wave"))
+                if action.channel == "arms" and whole:
+                    side = action.kind.rsplit("_", 1)[1]
+                    self.gestures.append((side, recording.clip.slice(action.start, action.end)))
+                if action.channel == "body" or whole:
+                    self.kinds[action.kind].append(Piece(index, False, action.kind, action.start, action.end))
+        self.names = sorted(k for k in self.kinds if k != "stand")
+        weight = np.array([sum(p.end - p.start for p in self.kinds[k]) ** 0.5 for k in self.names])
+        weight *= [GAIT_WEIGHT if k.startswith(("walk", "run")) else 1.0 for k in self.names]
+        self.weight = weight / weight.sum()
+
+    def draw(self, rng: np.random.Generator, seconds: float = 9.0) -> Clip | None:
+        """A motion of about `seconds`, or None where nothing fits onto the first piece."""
+        piece = self._piece(rng, self._kind(rng, None))
+        parts = [self._entered(piece, rng)]
+        while sum(map(len, parts)) < seconds * FPS:
+            found = self._next(parts[-1], piece, rng)
+            if found is None:
+                break
+            parts[-1], piece, part = found
+            parts.append(part)
+        return concatenate(*parts).canonical() if len(parts) > 1 else None
+
+    def _kind(self, rng: np.random.Generator, before: Piece | None) -> str:
+        if "stand" in self.kinds and (before is None or before.kind != "stand") and rng.random() < STANDS:
+            return "stand"
+        return self.names[rng.choice(len(self.names), p=self.weight)]
+
+    def _piece(self, rng: np.random.Generator, kind: str) -> Piece:
+        members = self.kinds[kind]
+        return replace(members[rng.integers(len(members))], mirrored=bool(rng.random() < 0.5))
+
+    def _clip(self, piece: Piece) -> Clip:
+        key = (piece.recording, piece.mirrored)
+        if key not in self.clips:
+            clip = self.recordings[piece.recording].clip
+            self.clips[key] = clip.mirror() if piece.mirrored else clip
+        return self.clips[key]
+
+    def _space(self, piece: Piece) -> Array:
+        key = (piece.recording, piece.mirrored)
+        if key not in self.spaces:
+            self.spaces[key] = pose_space(self._clip(piece))
+        return self.spaces[key]
+
+    def _entered(self, piece: Piece, rng: np.random.Generator, at: int | None = None) -> Clip:
+        """The piece from frame `at` on, with room to be left; steady ones cut, bent, given other arms."""
+        clip = self._clip(piece)
+        start = max(0, piece.start - SLACK) if at is None else at
+        stop = min(len(clip), piece.end + SLACK)
+        if piece.steady:
+            stop = min(stop, start + int(rng.integers(SHORTEST, LONGEST)))
+        part = clip.slice(start, stop)
+        if piece.kind.startswith(("walk_forward", "run_forward")) and rng.random() < BENT:
+            part = bend_path(part, *_bend(len(part), rng))
+        if piece.steady and self.gestures and rng.random() < ARMED:
+            side, arms = self._arms(rng)
+            if len(arms) <= len(part):
+                part = with_arms(part, arms, side, int(rng.integers(len(part) - len(arms) + 1)))
+        return part
+
+    def _arms(self, rng: np.random.Generator) -> tuple[str, Clip]:
+        """A gesture, mirrored or not, of one arm at times though both made it, and at times slower."""
+        side, arms = self.gestures[rng.integers(len(self.gestures))]
+        if rng.random() < 0.5:
+            side, arms = {"left": "right", "right": "left"}.get(side, side), arms.mirror()
+        if side == "both":
+            side = ("left", "right", "both")[rng.integers(3)]
+        slower = replace(arms, fps=arms.fps / float(rng.uniform(1.0, 1.8)))
+        return side, slower.resample(FPS)
+
+    def _next(self, part: Clip, piece: Piece, rng: np.random.Generator) -> tuple[Clip, Piece, Clip] | None:
+        """What is left of `part`, the piece that follows, and its motion; None where none fits."""
+        least = max(1, len(part) - 2 * SLACK) if not piece.steady else max(2, len(part) - SLACK)
+        leave = np.arange(min(least, len(part) - 1), len(part))
+        here = pose_space(part)[leave]
+        for _ in range(KINDS_TRIED):
+            best: tuple[float, int, Piece, int] | None = None
+            kind = self._kind(rng, piece)
+            for _ in range(PIECES_TRIED):
+                other = self._piece(rng, kind)
+                enter = self._entries(other)
+                cost = np.abs(here[:, None] - self._space(other)[enter][None]).mean(-1) * 3
+                i, j = np.unravel_index(int(cost.argmin()), cost.shape)
+                if cost[i, j] < FAR and (best is None or cost[i, j] < best[0]):
+                    best = (float(cost[i, j]), int(leave[i]), other, int(enter[j]))
+            if best is not None:
+                _, leaving, other, entering = best
+                return part.slice(0, leaving), other, self._entered(other, rng, entering)
+        return None
+
+    def _entries(self, piece: Piece) -> Array:
+        """Frames at which a piece may be entered."""
+        last = max(piece.start + 1, piece.end - SHORTEST) if piece.steady else piece.start + SLACK
+        return np.arange(max(0, piece.start - SLACK), min(last, len(self._space(piece))))
+
+
+def pose_space(clip: Clip) -> Array:
+    """(T, 132) joints in the heading frame, and how far they move there in LOOK_AHEAD seconds; metres."""
+    joints = clip.joints()
+    yaw = heading(clip.rotations[:, 0])
+    turn = rot.inv(rot.from_rotvec(yaw[:, None] * np.array([0.0, 0.0, 1.0])))[:, None]
+    floor = joints[:, :1] * np.array([1.0, 1.0, 0.0])
+    here = rot.apply(turn, joints - floor)
+    velocity = np.gradient(joints, axis=0) if len(joints) > 1 else np.zeros_like(joints)
+    moving = rot.apply(turn, velocity * clip.fps * LOOK_AHEAD)
+    return np.concatenate([here.reshape(len(clip), -1), moving.reshape(len(clip), -1)], axis=-1)
+
+
+def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
+    """Degrees (positive to the left), and the frames over which to turn: at most about 50 degrees a second."""
+    span = int(rng.integers(min(frames - 1, FPS), frames))
+    most = min(180.0, 50.0 * span / FPS)
+    degrees = float(rng.uniform(min(25.0, most), most)) * (1 if rng.random() < 0.5 else -1)
+    start = int(rng.integers(frames - span + 1))
+    return degrees, start, start + span
+
+
+def join(recordings: Sequence[Recording], count: int, seed: int = 0) -> list[Recording]:
+    """`count` joined recordings for training, from recordings of one split; fewer where few pieces meet."""
+    rng = np.random.default_rng(seed)
+    joiner = Joiner(recordings)
+    if not joiner.names:
+        return []
+    commercial = all(r.commercial is True for r in joiner.recordings)
+    split = joiner.recordings[0].split
+    found: list[Recording] = []
+    for _ in range(2 * count):
+        if len(found) == count:
+            break
+        clip = joiner.draw(rng, float(rng.uniform(4.0, 12.0)))
+        if clip is not None and len(clip) > 2 * FPS:
+            name = f"joined-{len(found)}"
+            found.append(Recording("joined", name, name, split, clip, commercial=commercial or None))
+    return found

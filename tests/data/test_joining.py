@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+from kmm import rotations as rot
+from kmm.data.annotate import segments
+from kmm.data.joining import join
+from kmm.data.records import Recording
+
+from .figures import figure, walk
+
+
+def plain(name, clip, **changes):
+    return Recording("set", name, name, "train", clip, commercial=True, **changes)
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    walks = [plain(f"walk{k}", walk(speed, 5.0)) for k, speed in enumerate((1.0, 1.2, 1.3))]
+    return [*walks, plain("stand", figure(4.0))]
+
+
+@pytest.fixture(scope="module")
+def joined(recordings):
+    return join(recordings, 30, seed=3)
+
+
+def test_motions_are_joined_for_training_and_say_what_they_are(joined):
+    assert len(joined) == 30 and len({r.id for r in joined}) == 30
+    assert {(r.set, r.split, r.commercial, r.texts) for r in joined} == {("joined", "train", True, ())}
+
+
+def test_a_seam_does_not_jerk(joined, recordings):
+    def jerk(clip):
+        joints = clip.joints()
+        return np.linalg.norm(np.diff(joints, 2, axis=0), axis=-1).max()
+
+    own = max(jerk(r.clip) for r in recordings)
+    assert max(jerk(r.clip) for r in joined) < 2.5 * own
+
+
+def test_sequences_come_out_that_no_recording_shows(joined, recordings):
+    def kinds(items):
+        return {s.kind for r in items for s in segments(r.clip) if len(s.actions) > 1}
+
+    assert not kinds(recordings)
+    assert kinds(joined) & {"walk_forward+stand", "stand+walk_forward"}
+    assert any("turn" in k or "curve" in k for k in kinds(joined))  # bent walks
+
+
+def test_the_same_seed_joins_the_same(recordings, joined):
+    again = join(recordings, 5, seed=3)
+    for a, b in zip(again, joined, strict=False):
+        np.testing.assert_array_equal(a.clip.rotations, b.clip.rotations)
+        np.testing.assert_array_equal(a.clip.translation, b.clip.translation)
+
+
+def test_styles_and_special_actions_are_not_joined():
+    clip = walk(1.2, 4.0)
+    special = [plain("a", clip, style="chicken"), plain("b", clip, action="salsa dance")]
+    assert join(special, 3) == []
+
+
+def test_quaternions_stay_unit(joined):
+    for r in joined:
+        np.testing.assert_allclose(np.linalg.norm(r.clip.rotations, axis=-1), 1, atol=1e-4)
+        assert np.isfinite(rot.magnitude(r.clip.rotations)).all()

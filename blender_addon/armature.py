@@ -9,7 +9,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 from kmm import rotations as rot
-from kmm.clip import Clip
+from kmm.clip import FPS, Clip
 from kmm.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS, REST_OFFSETS, STANDING_HEIGHT, UPRIGHT, children
 from mathutils import Vector
 from numpy.typing import NDArray
@@ -136,3 +136,16 @@ class PoseConverter:
                 local = rot.unflip(local)
             self._last = local[-1]
         return np.concatenate([location, local.reshape(len(local), -1)], axis=1)
+
+    def follow(self, values: Array) -> None:
+        """Continue from a frame with these (91,) values, whoever wrote it."""
+        self._last = np.asarray(values, dtype=np.float64)[3:].reshape(len(JOINT_NAMES), 4)
+
+    def inverse(self, values: Array, fps: float = FPS) -> Clip:
+        """The clip that (T, 91) values of `channels()` show. Rotations need not be unit quaternions."""
+        values = np.asarray(values, dtype=np.float64)
+        local = rot.normalize(values[:, 3:].reshape(len(values), len(JOINT_NAMES), 4))
+        rotations = rot.multiply(rot.multiply(self._frame, local), rot.inv(self._frame))
+        rotations[:, 0] = rot.multiply(rot.multiply(self._root_rest, local[:, 0]), rot.inv(self._frame[0]))
+        translation = rot.apply(self._root_rest, values[:, :3]) + self._root_head
+        return Clip(translation, rotations, fps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import armature, mannequin
+from . import armature, mannequin, performer
 
 
 def target(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -12,10 +12,10 @@ def target(context: bpy.types.Context) -> bpy.types.Object | None:
     active = context.view_layer.objects.active
     if active is not None and active.select_get():
         for obj in (active, active.parent):
-            if armature.is_smpl(obj):
+            if performer.usable(obj):
                 return obj
     chosen = context.scene.kmm.character
-    if chosen is not None and chosen.name in context.scene.objects and armature.is_smpl(chosen):
+    if chosen is not None and chosen.name in context.scene.objects and performer.usable(chosen):
         return chosen
     return None
 

@@ -1,0 +1,67 @@
+"""Who performs a motion: how the channels of an armature follow SMPL poses. KMM's own armature is the first kind.
+
+Everything that generates finds its way from poses to keys through `performer_for`; another kind of armature (a rig
+that a bone map is known for) is one more entry in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+from kmm.clip import Clip
+from numpy.typing import NDArray
+
+from . import armature
+from .keying import Channel
+
+
+def _nothing(obj: bpy.types.Object) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Performer:
+    """One armature object, for one motion.
+
+    convert(clip): (T, len(channels)) values of consecutive stretches of the motion, which is in the armature's own
+    space at the scene's rate; it continues from call to call. prepare(obj) is called once, when the action is put
+    on the object. read(values, fps): the clip that such values show; follow(values): let `convert` continue from this
+    frame. Both are None where the object's keys cannot be read back.
+    """
+
+    channels: Sequence[Channel]
+    convert: Callable[[Clip], NDArray[np.floating]]
+    prepare: Callable[[bpy.types.Object], None] = _nothing
+    read: Callable[[NDArray[np.floating], float], Clip] | None = None
+    follow: Callable[[NDArray[np.floating]], None] | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of armature that can perform: which objects are of it, and how each does it."""
+
+    accepts: Callable[[bpy.types.Object | None], bool]
+    make: Callable[[bpy.types.Object], Performer]
+
+
+def _smpl(obj: bpy.types.Object) -> Performer:
+    converter = armature.PoseConverter(obj.data)
+    return Performer(
+        armature.channels(), converter, armature.use_quaternions, converter.inverse, converter.follow
+    )
+
+
+KINDS = [Kind(armature.is_smpl, _smpl)]
+
+
+def usable(obj: bpy.types.Object | None) -> bool:
+    """Whether a motion can go onto the object."""
+    return any(kind.accepts(obj) for kind in KINDS)
+
+
+def performer_for(obj: bpy.types.Object) -> Performer:
+    """A fresh performer, for the beginning of a motion. The object must be usable."""
+    return next(kind for kind in KINDS if kind.accepts(obj)).make(obj)

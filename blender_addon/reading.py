@@ -1,0 +1,82 @@
+"""Reading back what an action has a character do, without playing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import bpy
+import numpy as np
+from kmm.clip import Clip
+from mathutils import Euler, Quaternion
+from numpy.typing import NDArray
+
+from . import action_api
+from .keying import Channel
+from .performer import Performer
+
+QUATERNION = ".rotation_quaternion"
+
+
+def motion(
+    obj: bpy.types.Object, performer: Performer, action: bpy.types.Action, frames: Iterable[int], fps: float
+) -> Clip | None:
+    """The motion at the given frames as SMPL poses in the armature's space, or None for what cannot be read."""
+    if performer.read is None:
+        return None
+    return performer.read(values(obj, action, performer.channels, frames), fps)
+
+
+def values(
+    obj: bpy.types.Object, action: bpy.types.Action | None, channels: Sequence[Channel], frames: Iterable[int]
+) -> NDArray[np.float64]:
+    """(T, channels) values of the channels at the frames; where there are no keys, as the pose is now."""
+    curves = action_api.curves_of(action, obj) if action is not None else []
+    keyed = {(c.data_path, c.array_index): c for c in curves if len(c.keyframe_points)}
+    frames = list(frames)
+    result = np.empty((len(frames), len(channels)))
+    turned: dict[str, list[Quaternion]] = {}
+    for i, channel in enumerate(channels):
+        bone = _other_mode(obj, channel)
+        if bone is None:
+            curve = keyed.get((channel.data_path, channel.index))
+            now = obj.path_resolve(channel.data_path)[channel.index] if curve is None else 0.0
+            result[:, i] = [now if curve is None else curve.evaluate(frame) for frame in frames]
+            continue
+        if bone.name not in turned:
+            turned[bone.name] = _rotations(bone, keyed, frames)
+        result[:, i] = [rotation[channel.index] for rotation in turned[bone.name]]
+    return result
+
+
+def key_frames(obj: bpy.types.Object, action: bpy.types.Action, selected: bool = False) -> list[int]:
+    """The whole frames at which a bone has a key, or a selected one."""
+    found: set[int] = set()
+    for curve in action_api.curves_of(action, obj):
+        if curve.data_path.startswith("pose.bones"):
+            found.update(
+                round(p.co.x) for p in curve.keyframe_points if not selected or p.select_control_point
+            )
+    return sorted(found)
+
+
+def _other_mode(obj: bpy.types.Object, channel: Channel) -> bpy.types.PoseBone | None:
+    """The bone of a quaternion channel, if it rotates in another way."""
+    if not channel.data_path.endswith(QUATERNION):
+        return None
+    bone = obj.path_resolve(channel.data_path.removesuffix(QUATERNION))
+    return None if bone.rotation_mode == "QUATERNION" else bone
+
+
+def _rotations(
+    bone: bpy.types.PoseBone, keyed: dict[tuple[str, int], bpy.types.FCurve], frames: Sequence[int]
+) -> list[Quaternion]:
+    name = "rotation_axis_angle" if bone.rotation_mode == "AXIS_ANGLE" else "rotation_euler"
+    path = f"{bone.path_from_id()}.{name}"
+    now = getattr(bone, name)
+    rows = [
+        [now[i] if (path, i) not in keyed else keyed[path, i].evaluate(frame) for i in range(len(now))]
+        for frame in frames
+    ]
+    if name == "rotation_euler":
+        return [Euler(row, bone.rotation_mode).to_quaternion() for row in rows]
+    return [Quaternion(row[1:], row[0]) for row in rows]

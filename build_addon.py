@@ -25,7 +25,7 @@ MAX_BYTES = 4_000_000
 #: The modules of kmm that need numpy, pyzmq and msgpack only.
 LIGHT = (
     "__init__.py", "py.typed", "skeleton.py", "rotations.py", "clip.py", "editing.py", "resample.py",
-    "protocol.py", "client.py", "formats/*.py", "retarget/*.py", "retarget/maps/*.toml",
+    "protocol/*.py", "given.py", "client.py", "formats/*.py", "retarget/*.py", "retarget/maps/*.toml",
 )  # fmt: skip
 
 #: For each platform of Blender the wheels to carry, by pip's platform tag.
@@ -86,8 +86,9 @@ def build(platform: str, out: Path) -> Path:
     wheels = {path.name: path.read_bytes() for path in download(platform)}
     wheels[f"kmm-{version()}-py3-none-any.whl"] = light_wheel()
     files = {f"wheels/{name}": data for name, data in wheels.items()}
-    for path in sorted((ROOT / "blender_addon").glob("*.py")):
-        files[path.name] = path.read_bytes()
+    source = ROOT / "blender_addon"
+    for path in sorted(source.rglob("*.py")):
+        files[path.relative_to(source).as_posix()] = path.read_bytes()
     files["LICENSE"] = (ROOT / "LICENSE").read_bytes()
     files["blender_manifest.toml"] = manifest(platform, sorted(wheels)).encode()
     target = out / f"kmm-{version()}-{platform.replace('-', '_')}.zip"

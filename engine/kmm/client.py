@@ -15,11 +15,11 @@ import contextlib
 import json
 import os
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import zmq
@@ -27,6 +27,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from kmm import __version__
 from kmm.clip import Clip, Segment
+from kmm.given import Given
 from kmm.protocol import (
     DEAD_AFTER_SECONDS,
     HEARTBEAT_SECONDS,
@@ -34,6 +35,7 @@ from kmm.protocol import (
     PROTOCOL_VERSION,
     Cancel,
     Connection,
+    Constraint,
     Done,
     Error,
     Frames,
@@ -123,14 +125,35 @@ class Client:
         return client
 
     def generate(
-        self, segments: Iterable[PromptSegment], seed: int | None = None, guidance: float | None = None
+        self,
+        segments: Iterable[PromptSegment],
+        seed: int | None = None,
+        guidance: float | None = None,
+        *,
+        num_samples: int = 1,
+        given: Given | None = None,
+        loop: bool = False,
+        transition_frames: int | None = None,
     ) -> str:
         """Asks for one motion; gives the request id for `events`, `poll` and `cancel` without waiting.
 
-        seed None: the engine draws one and names it in Done. Raises ProtocolError for values that break the
-        limits, EngineGone.
+        seed None: the engine draws one and names it in Done. num_samples: so many takes, of which take k has k
+        added to all seeds. given: frames that are there already, in whose world the motion is then made. loop:
+        the last pose and velocity meet the first. transition_frames: how many frames a seam between given and
+        made motion may bend. Raises ProtocolError for values that break the limits, EngineGone.
         """
-        request = Generate(segments=tuple(segments), seed=seed, guidance=guidance)
+        given = given or Given()
+        request = Generate(
+            segments=tuple(segments),
+            seed=seed,
+            guidance=guidance,
+            num_samples=num_samples,
+            loop=loop,
+            transition_frames=transition_frames,
+            constraints=tuple(Constraint(*stretch) for stretch in given.stretches),
+            translation=given.translation,
+            rotations=given.rotations,
+        )
         self._send(request)
         self._open[request.request_id] = deque()
         self._generations.add(request.request_id)
@@ -154,16 +177,28 @@ class Client:
         seed: int | None = None,
         guidance: float | None = None,
         timeout: float = 300.0,
+        **options: Any,
     ) -> Clip:
         """The whole motion at once; arguments as for `generate` and `events`. Raises ClientError if it fails."""
+        return self.takes(segments, seed, guidance, timeout, **options)[0]
+
+    def takes(
+        self,
+        segments: Iterable[PromptSegment],
+        seed: int | None = None,
+        guidance: float | None = None,
+        timeout: float = 300.0,
+        **options: Any,
+    ) -> list[Clip]:
+        """All takes at once; arguments as for `generate` and `events`. Raises ClientError if it fails."""
         segments = tuple(segments)
-        chunks = []
-        for event in self.events(self.generate(segments, seed, guidance), timeout):
+        takes: defaultdict[int, list[Frames]] = defaultdict(list)
+        for event in self.events(self.generate(segments, seed, guidance, **options), timeout):
             if isinstance(event, Error):
                 raise ClientError(f"{event.message} {event.action}")
             if isinstance(event, Frames):
-                chunks.append(event)
-        return assemble(chunks, segments, self.welcome.fps)
+                takes[event.sample].append(event)
+        return [assemble(takes[sample], segments, self.welcome.fps) for sample in sorted(takes)]
 
     def poll(self) -> list[Reply]:
         """The new events of all requests, without waiting. Raises EngineGone once nothing is left to give."""
@@ -307,7 +342,7 @@ class Client:
 
 
 def assemble(chunks: Sequence[Frames], segments: Sequence[PromptSegment], fps: float) -> Clip:
-    """The clip of all frames of a finished request."""
+    """The clip of all frames of one take of a finished request."""
     ends = list(accumulate(segment.duration_frames for segment in segments))
     return Clip(
         translation=np.concatenate([chunk.translation for chunk in chunks]),

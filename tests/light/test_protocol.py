@@ -43,6 +43,21 @@ def values(annotation: Any, bounds: p.Bounds | None = None) -> Strategy:
     return st.booleans() if annotation is bool else st.text(**few)
 
 
+def given_poses(draw: st.DrawFn, length: int) -> dict[str, Any]:
+    """Constraints within a motion of so many frames, and poses for them."""
+    cuts = draw(st.lists(st.integers(0, min(length, 60)), max_size=6, unique=True).map(sorted))
+    constraints = tuple(p.Constraint(a, b - a) for a, b in zip(cuts[::2], cuts[1::2], strict=False))
+    count = sum(c.count for c in constraints)
+    random = np.random.default_rng(draw(st.integers(0, 1000)))
+    rotations = random.standard_normal((count, 22, 4))
+    rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
+    return {
+        "constraints": constraints,
+        "translation": random.standard_normal((count, 3)),
+        "rotations": rotations,
+    }
+
+
 @st.composite
 def instances(draw: st.DrawFn, cls: type) -> Any:
     """Objects of a dataclass of the protocol."""
@@ -50,15 +65,22 @@ def instances(draw: st.DrawFn, cls: type) -> Any:
         count = draw(st.integers(1, 20))
         random = np.random.default_rng(draw(st.integers(0, 1000)))
         arrays = {n: random.standard_normal((count, *tail)).astype("<f4") for n, tail in p.BUFFERS.items()}
-        return p.Frames(start=draw(st.integers(0, p.MAX_FRAMES)), count=count, **arrays)
+        sample = draw(st.integers(0, p.MAX_SAMPLES - 1))
+        return p.Frames(sample=sample, start=draw(st.integers(0, p.MAX_FRAMES)), count=count, **arrays)
     hints = typing.get_type_hints(cls, include_extras=True)
-    fields = {f.name: draw(values(hints[f.name])) for f in dataclasses.fields(cls)}
+    names = [f.name for f in dataclasses.fields(cls) if f.name not in p.BUFFERS]
+    fields = {name: draw(values(hints[name])) for name in names}
     if cls is p.PromptSegment:
         fields |= {"prompt": f"walk {fields['prompt']}"}
     if cls is p.Generate:
         fields |= {"segments": fields["segments"][:3]}
         long = any(s.duration_frames > p.MAX_FRAMES / 3 for s in fields["segments"])
         fields |= {"segments": fields["segments"][:1]} if long else {}
+        length = sum(s.duration_frames for s in fields["segments"])
+        highest = max(seed or 0 for seed in (fields["seed"], *(s.seed for s in fields["segments"])))
+        most = min(p.MAX_FRAMES // length, p.MAX_SEED - highest + 1)
+        fields |= {"num_samples": min(fields["num_samples"], most)}
+        fields |= given_poses(draw, length)
     if cls is p.Error:
         fields |= {"code": draw(st.sampled_from(sorted(p.ERROR_CODES)))}
     return cls(**fields)
@@ -147,8 +169,8 @@ def test_missing_and_unknown_fields(message: p.Message, data: st.DataObject) -> 
     assert refused([unknown, *rest], request).code == "malformed"
     name = data.draw(st.sampled_from(sorted(fields)))
     del fields[name]
-    if isinstance(message, p.Generate) and name in ("seed", "guidance"):
-        assert isinstance(p.decode_request([msgpack.packb(fields)]), p.Generate)
+    if isinstance(message, p.Generate) and name in ("seed", "guidance", "transition_frames"):
+        assert isinstance(p.decode_request([msgpack.packb(fields), *rest]), p.Generate)
     else:
         assert refused([msgpack.packb(fields), *rest], request).code == "malformed"
 
@@ -195,7 +217,9 @@ def test_guidance_out_of_bounds(number: float) -> None:
 def test_depth_bombs(opening: bytes, depth: int) -> None:
     assert refused([opening * depth]).code == "malformed"
     assert refused([opening * depth + b"\xc0"]).code == "malformed"
-    header = msgpack.packb({"protocol": 1, "type": "ping", "message_id": "a", "request_id": "b"})
+    header = msgpack.packb(
+        {"protocol": p.PROTOCOL_VERSION, "type": "ping", "message_id": "a", "request_id": "b"}
+    )
     bomb = b"\x85" + header[1:] + b"\xa1x" + opening * depth + b"\xc0"
     assert refused([bomb]).code == "malformed"
 
@@ -231,6 +255,84 @@ def test_too_large() -> None:
 def test_prompts_that_say_nothing(prompt: str) -> None:
     with pytest.raises(p.ProtocolError):
         p.PromptSegment(prompt, 30)
+
+
+def test_a_plain_request_has_no_parts_after_its_header() -> None:
+    request = p.Generate(segments=(p.PromptSegment("walk", 30),))
+    (header,) = p.encode(request)
+    assert len(p.decode_request([header]).given) == 0
+    assert refused([header, b"", b""]).code == "malformed"
+
+
+@given(instances(p.Generate), st.integers(0, 3))
+def test_given_poses_that_do_not_fit_the_constraints(request: p.Generate, parts: int) -> None:
+    header, *rest = p.encode(request)
+    if parts != len(rest):
+        wrong = [*rest, b"", b"", b""][:parts]
+        assert refused([header, *wrong]).code == "malformed"
+    if rest:
+        assert refused([header, rest[0][:-12], rest[1]]).code == "malformed"
+        assert refused([header, rest[0], rest[1][:-4]]).code == "malformed"
+
+
+@pytest.mark.parametrize(
+    ("constraints", "says"),
+    [
+        ([(0, 5), (4, 2)], "rise"),
+        ([(8, 2), (0, 5)], "rise"),
+        ([(25, 6)], "beyond the 30 frames"),
+        ([(25, 6), (0, 1)], "rise"),
+    ],
+)
+def test_constraints_that_contradict_each_other(constraints: list[tuple[int, int]], says: str) -> None:
+    count = sum(n for _, n in constraints)
+    poses = {"translation": np.zeros((count, 3)), "rotations": np.tile([1.0, 0, 0, 0], (count, 22, 1))}
+    with pytest.raises(p.ProtocolError, match=says) as caught:
+        p.Generate(
+            segments=(p.PromptSegment("walk", 30),),
+            constraints=tuple(p.Constraint(*c) for c in constraints),
+            **poses,
+        )
+    assert caught.value.code == "invalid"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("translation", math.nan, "finite"),
+        ("rotations", math.inf, "finite"),
+        ("rotations", 1e30, "unit quaternion"),
+        ("rotations", 0.0, "unit quaternion"),
+        ("translation", 2e4, "10000 m"),
+    ],
+)
+def test_given_poses_that_are_none(name: str, value: float, says: str) -> None:
+    poses = {"translation": np.zeros((3, 3)), "rotations": np.tile([1.0, 0, 0, 0], (3, 22, 1))}
+    poses[name][1] = value
+    with pytest.raises(p.ProtocolError, match=says) as caught:
+        p.Generate(segments=(p.PromptSegment("walk", 30),), constraints=(p.Constraint(4, 3),), **poses)
+    assert caught.value.code == "invalid"
+
+
+def test_takes_and_given_frames_have_limits() -> None:
+    segment = p.PromptSegment("walk", p.MAX_FRAMES // 2)
+    assert p.Generate(segments=(segment,), num_samples=2).frames_total == p.MAX_FRAMES
+    given = (p.Constraint(0, p.MAX_GIVEN_FRAMES), p.Constraint(p.MAX_GIVEN_FRAMES, 1))
+    with pytest.raises(p.ProtocolError) as takes:
+        p.Generate(segments=(segment,), num_samples=3)
+    with pytest.raises(p.ProtocolError) as frames:
+        p.Generate(segments=(segment,), constraints=given)
+    assert takes.value.code == frames.value.code == "too_large"
+    with pytest.raises(p.ProtocolError, match="last take's seed"):
+        p.Generate(segments=(p.PromptSegment("walk", 30, seed=p.MAX_SEED),), num_samples=2)
+    most = np.tile([1.0, 0, 0, 0], (p.MAX_GIVEN_FRAMES, 22, 1))
+    longest = p.Generate(
+        segments=(segment,),
+        constraints=(p.Constraint(0, p.MAX_GIVEN_FRAMES),),
+        translation=np.zeros((p.MAX_GIVEN_FRAMES, 3)),
+        rotations=most,
+    )
+    assert max(map(len, p.encode(longest))) <= p.MAX_PART_BYTES
 
 
 def test_frames_of_another_shape() -> None:

@@ -76,22 +76,27 @@ def test_messages_and_their_fields(heading: str, messages: dict[str, type[protoc
         documented = set(rows(texts[name]))
         if name == "generate":
             segment = {f.name for f in fields(protocol.PromptSegment)}
-            assert segment <= documented
-            documented -= segment - {"seed"}
+            constraint = {f.name for f in fields(protocol.Constraint)}
+            assert segment | constraint <= documented
+            documented -= (segment | constraint) - {"seed"}
         assert documented == {f.name for f in fields(cls)} - ENVELOPE - protocol.BUFFERS.keys(), name
 
 
-@pytest.mark.parametrize("cls", [protocol.Generate, protocol.PromptSegment, protocol.Hello])
+@pytest.mark.parametrize(
+    "cls", [protocol.Generate, protocol.PromptSegment, protocol.Constraint, protocol.Hello]
+)
 def test_bounds_of_what_a_client_sends(cls: type) -> None:
     text = message_texts("### From the client to the engine")[getattr(cls, "type", "generate")]
-    table = (
-        text[text.index("A segment is a map") :]
-        if cls is protocol.PromptSegment
-        else text.split("A segment")[0]
-    )
+    own, _, rest = text.partition("A segment is a map")
+    segment, _, constraint = rest.partition("A constraint is a map")
+    table = {protocol.PromptSegment: segment, protocol.Constraint: constraint}.get(cls, own)
     hints = annotations(cls)
+    assert rows(table)
     for name, cells in rows(table).items():
         bounds = bounds_of(hints[name])
+        if hints[name] is bool:
+            assert cells[0] == "true or false"
+            continue
         assert bounds is not None
         assert f"{bounds[0]:.0f} to {bounds[1]:.0f}" in cells[0], name
         optional = type(None) in typing.get_args(hints[name])

@@ -75,6 +75,20 @@ def test_a_drawn_seed_is_told_and_holds(client: Client) -> None:
     assert np.array_equal(client.motion(WALK, seed=seed).rotations, frames)
 
 
+def test_takes_are_those_of_their_seeds(client: Client) -> None:
+    blocks = [WALK[0], p.PromptSegment("a person turns left", 46, seed=20)]
+    events = list(client.events(client.generate(blocks, seed=7, num_samples=3)))
+    assert events[0].frames_total == 3 * 121
+    assert (events[-1].frames, events[-1].seed, events[-1].seeds) == (3 * 121, 7, (7, 8, 9))
+    progress = [e.done for e in events if isinstance(e, p.Progress)]
+    assert progress == sorted(progress) and progress[-1] == 3 * 121
+    takes = client.takes(blocks, seed=7, num_samples=3)
+    for k, take in enumerate(takes):
+        alone = client.motion([blocks[0], replace(blocks[1], seed=20 + k)], seed=7 + k)
+        np.testing.assert_array_equal(take.rotations, alone.rotations)
+        np.testing.assert_array_equal(take.translation, alone.translation)
+
+
 def test_poll_gives_the_same_events_without_waiting(client: Client) -> None:
     request = client.generate(WALK, seed=1)
     events: list[p.Reply] = []

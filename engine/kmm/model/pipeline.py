@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kmm.clip import Clip, Segment
+from kmm.given import Given
 from kmm.model import features as ft
 from kmm.model import weights as wt
 from kmm.model.generator import GIVEN, SEGMENT, Layout
@@ -108,7 +109,14 @@ class Pipeline:
         return cls(loaded, TextEncoder(loaded.generator.config.text_encoder, where), where)
 
     def generate(
-        self, segments: Sequence[Prompt], seed: int = 0, guidance: float | None = None
+        self,
+        segments: Sequence[Prompt],
+        seed: int = 0,
+        guidance: float | None = None,
+        *,
+        given: Given | None = None,
+        loop: bool = False,
+        transition_frames: int | None = None,
     ) -> Iterator[Progress | Frames]:
         """Progress after every network evaluation, Frames as they become final, together exactly the frames asked.
 
@@ -116,6 +124,8 @@ class Pipeline:
         Raises ValueError before the first event if a segment cannot be made.
         """
         check(segments)
+        if given or loop:
+            raise ValueError("This engine cannot keep to given frames or make loops.")
         return self._generate(segments, seed, guidance)
 
     def clip(self, segments: Sequence[Prompt], seed: int = 0, guidance: float | None = None) -> Clip:

@@ -15,8 +15,10 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Protocol, cast
 
+from kmm.given import Given
 from kmm.protocol import (
     ERROR_CODES,
     MAX_CHUNK_FRAMES,
@@ -39,7 +41,16 @@ class Pipeline(Protocol):
     sha256: str
     device: Any
 
-    def generate(self, segments: Any, seed: int = 0, guidance: float | None = None) -> Iterator[Any]:
+    def generate(
+        self,
+        segments: Any,
+        seed: int = 0,
+        guidance: float | None = None,
+        *,
+        given: Given | None = None,
+        loop: bool = False,
+        transition_frames: int | None = None,
+    ) -> Iterator[Any]:
         """Yields Progress(done, total) and Frames(start, translation, rotations, contacts)."""
 
 
@@ -133,29 +144,50 @@ class Worker:
     def _compute(self, job: Job) -> Done | Error:
         request, start = job.request, time.monotonic()
         seed = secrets.randbelow(2**31) if request.seed is None else request.seed
-        try:
-            generated = self._pipeline.generate(request.segments, seed, request.guidance)
-        except ValueError as problem:  # the model cannot do what is asked, and says so before it starts
-            return error("invalid", str(problem), job.id)
-        events = cast("Generator[Any, None, None]", generated)
-        with closing(events):  # cancelling is leaving the generator between two of its events
-            for event in events:
-                for message in self._messages(job, event, time.monotonic() - start):
-                    if not job.put(message):
-                        return error("cancelled", "The request was cancelled.", job.id)
-                    self._notify()
-        return Done(frames=job.frames_done, seconds=time.monotonic() - start, seed=seed, request_id=job.id)
+        for sample in range(request.num_samples):
+            try:
+                events = self._take(request, seed, sample)
+            except ValueError as problem:  # the model cannot do what is asked, and says so before it starts
+                return error("invalid", str(problem), job.id)
+            with closing(events):  # cancelling is leaving the generator between two of its events
+                for event in events:
+                    for message in self._messages(job, sample, event, time.monotonic() - start):
+                        if not job.put(message):
+                            return error("cancelled", "The request was cancelled.", job.id)
+                        self._notify()
+        return Done(
+            frames=job.frames_done,
+            seconds=time.monotonic() - start,
+            seed=seed,
+            seeds=tuple(range(seed, seed + request.num_samples)),
+            request_id=job.id,
+        )
+
+    def _take(self, request: Generate, seed: int, sample: int) -> Generator[Any, None, None]:
+        """The pipeline's events for one take: the same as of a request with `sample` added to its seeds."""
+        segments = [s if s.seed is None else replace(s, seed=s.seed + sample) for s in request.segments]
+        generated = self._pipeline.generate(
+            segments,
+            seed + sample,
+            request.guidance,
+            given=request.given,
+            loop=request.loop,
+            transition_frames=request.transition_frames,
+        )
+        return cast("Generator[Any, None, None]", generated)
 
     @staticmethod
-    def _messages(job: Job, event: Any, seconds: float) -> Iterator[Reply]:
+    def _messages(job: Job, sample: int, event: Any, seconds: float) -> Iterator[Reply]:
         """The pipeline's event as messages: long stretches of frames are cut to what one message may hold."""
         if not hasattr(event, "translation"):
-            yield Progress(done=event.done, total=event.total, seconds_elapsed=seconds, request_id=job.id)
+            done, total = sample * event.total + event.done, job.request.frames_total
+            yield Progress(done=done, total=total, seconds_elapsed=seconds, request_id=job.id)
             return
         for low in range(0, len(event.translation), MAX_CHUNK_FRAMES):
             part = slice(low, low + MAX_CHUNK_FRAMES)
             count = len(event.translation[part])
             yield Frames(
+                sample=sample,
                 start=event.start + low,
                 count=count,
                 translation=event.translation[part],

@@ -6,17 +6,14 @@ streamed once more by the add-on's own code onto an armature there.
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from importlib import util
 from pathlib import Path
 
 import kmm
+from kmm import blender as blenders
 from kmm import formats
 from kmm.client import Client, ClientError, assemble
 from kmm.launch import launch
@@ -25,13 +22,6 @@ from kmm.prompts import parse_prompts
 from kmm.protocol import Error, Frames
 
 PROMPTS = ("a person walks forward@4", "a person walks and turns left@3", "a person runs forward@3")
-BLENDER_SECONDS = 300.0  #: a Blender that has not finished by then is given up
-
-#: Where installers put Blender, for those who do not have it on their PATH.
-_PLACES = (
-    ("/Applications", "Blender*.app/Contents/MacOS/Blender"),
-    (os.environ.get("PROGRAMFILES", ""), "Blender Foundation/Blender */blender.exe"),
-)
 
 
 def run(out: Path, seed: int, blender: Path | None, options: list[str]) -> None:
@@ -63,29 +53,11 @@ def run(out: Path, seed: int, blender: Path | None, options: list[str]) -> None:
         film_strip(clip, out / "demo.png", title=", ".join(s.prompt for s in segments))
         print(f"Written: {', '.join(str(out / f'demo{suffix}') for suffix in ('.npz', '.bvh', '.png'))}")
 
-        command = _blender_command(blender)
+        command = blenders.command(blender)
         if command is None:
             print("No Blender found, so no demo.blend; give one with --blender, or pip install bpy.")
             return
         _key_in_blender(command, engine.connection_file, seed, out / "demo.blend")
-
-
-def find_blender() -> Path | None:
-    """A Blender on the PATH or where installers put it, the newest; None if there is none."""
-    if found := shutil.which("blender"):
-        return Path(found)
-    installed = [path for folder, pattern in _PLACES if folder for path in sorted(Path(folder).glob(pattern))]
-    return installed[-1] if installed else None
-
-
-def _blender_command(blender: Path | None) -> list[str] | None:
-    """How to run a script in Blender: the one given, Blender as a Python module, or one that is found."""
-    if blender is None and util.find_spec("bpy") is not None:
-        return [sys.executable]
-    program = blender or find_blender()
-    if program is None:
-        return None
-    return [str(program), "-b", "--factory-startup", "--python-exit-code", "1", "--python"]
 
 
 def _key_in_blender(command: list[str], connection_file: Path, seed: int, blend: Path) -> None:
@@ -106,12 +78,11 @@ def _key_in_blender(command: list[str], connection_file: Path, seed: int, blend:
             "seed": seed,
             "blend": str(blend.resolve()),
         }
-        script = [str(package / "demo_blender.py"), "--", json.dumps(job)]
-        done = subprocess.run([*command, *script], capture_output=True, text=True, timeout=BLENDER_SECONDS)
-    if done.returncode:
-        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
-        raise ClientError(f"Blender failed: {words[-1]}")
-    print(*(line for line in done.stdout.splitlines() if line.startswith("Written:")), sep="\n")
+        try:
+            said = blenders.run(package / "demo_blender.py", job, command)
+        except blenders.BlenderError as error:
+            raise ClientError(str(error)) from error
+    print(*(line for line in said.splitlines() if line.startswith("Written:")), sep="\n")
 
 
 def _install_for_blender(blender: str, folder: Path) -> None:
@@ -123,11 +94,11 @@ def _install_for_blender(blender: str, folder: Path) -> None:
         "--python-expr",
         "import sys; print('python', *sys.version_info[:2])",
     ]
-    answer = subprocess.run(ask, capture_output=True, text=True, timeout=BLENDER_SECONDS).stdout
+    answer = subprocess.run(ask, capture_output=True, text=True, timeout=blenders.SECONDS).stdout
     version = next((line.split()[1:] for line in answer.splitlines() if line.startswith("python ")), None)
     if version is None:
         raise ClientError(f"{blender} does not run as Blender does.")
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:", "--no-deps"]
     install += ["--python-version", ".".join(version), "--target", str(folder), "pyzmq", "msgpack"]
-    if subprocess.run(install, capture_output=True, timeout=BLENDER_SECONDS).returncode:
+    if subprocess.run(install, capture_output=True, timeout=blenders.SECONDS).returncode:
         raise ClientError("pip could not install pyzmq and msgpack for Blender's Python; is there a network?")

@@ -118,7 +118,7 @@ def _weights() -> Iterator[Check]:
 
 
 def _blender() -> Iterator[Check]:
-    from kmm.demo import find_blender
+    from kmm.blender import find_blender
 
     if util.find_spec("bpy") is not None:
         yield Check("Blender", "ok", f"bpy {metadata.version('bpy')}")

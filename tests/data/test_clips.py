@@ -22,7 +22,7 @@ def test_npz_and_bvh_are_read_at_30_fps_with_their_captions(tmp_path):
     clip = walk(1.2, 3.0)
     (tmp_path / "subject").mkdir()
     formats.save(clip.resample(120.0), tmp_path / "subject" / "walk_poses.npz")
-    bvh.save(clip.resample(60.0), tmp_path / "subject" / "walk.bvh", unit="cm")
+    bvh.save(clip.resample(60.0), tmp_path / "subject" / "walk.bvh", units="cm")
     np.savez(tmp_path / "subject" / "shape.npz", gender="neutral", betas=np.zeros(16))
     text = {"text": "steps", "start": 1, "end": 2}
     write_captions(

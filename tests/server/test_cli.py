@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from kmm import __version__, formats
-from kmm.demo import find_blender
+from kmm.blender import find_blender
 from kmm.model.pipeline import Pipeline
 from kmm.prompts import parse_prompts
 from PIL import Image

@@ -58,7 +58,7 @@ def read_clips(folder: str | Path) -> Recordings:
 def motion_files(folder: Path) -> list[Path]:
     """Every file under `folder` that may be a motion; AMASS keeps a shape.npz a subject, which is none."""
     return sorted(
-        p for p in folder.rglob("*") if p.suffix.lower() in formats.FORMATS and p.name != "shape.npz"
+        p for p in folder.rglob("*") if p.suffix.lower() in (".npz", ".bvh") and p.name != "shape.npz"
     )
 
 

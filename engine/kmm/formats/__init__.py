@@ -3,34 +3,90 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from kmm.body import Body
 from kmm.clip import Clip
-from kmm.formats import amass, bvh
 
-__all__ = ["FORMATS", "load", "save"]
+__all__ = ["FORMATS", "READABLE", "choices", "load", "save"]
 
-#: suffix -> the module whose `load` and `save` know the format
-FORMATS: dict[str, ModuleType] = {".npz": amass, ".bvh": bvh}
+#: suffix -> the module that knows the format by `save`, mostly `load`, and `CHOICES`, what can be chosen of a file
+FORMATS: dict[str, str] = {
+    ".npz": "amass",
+    ".bvh": "bvh",
+    ".json": "web",
+    ".glb": "gltf",
+    ".gltf": "gltf",
+    ".usd": "usd",
+    ".usda": "usd",
+    ".usdc": "usd",
+    ".fbx": "fbx",
+}
+READABLE = tuple(suffix for suffix in FORMATS if suffix != ".fbx")  #: what `load` knows
 
 
 def load(path: str | os.PathLike[str]) -> Clip:
     """Read a clip. ValueError for an unknown suffix or a damaged file, OSError if it cannot be opened."""
-    clip: Clip = _format(path).load(path)
+    clip: Clip = _format(path, READABLE).load(path)
     return clip
 
 
-def save(clip: Clip, path: str | os.PathLike[str]) -> None:
-    """Write a clip, replacing the file only once all is written. Errors as for `load`."""
-    _format(path).save(clip, path)
+def save(
+    clip: Clip,
+    path: str | os.PathLike[str],
+    *,
+    fps: float | None = None,
+    units: str | None = None,
+    up: str | None = None,
+    layout: str | None = None,
+    body: Body | None = None,
+) -> None:
+    """Write a clip, replacing the file only once all is written. Errors as for `load`.
+
+    fps: resample to this rate. units ("m", "cm"), up ("y", "z") and layout (of npz: "smplh", "smplx"): None is what
+    is usual for the format; ValueError for what it cannot be. body: whose proportions and skin to write, by default
+    the mannequin's; npz files have no place for one.
+    """
+    module = _format(path, tuple(FORMATS))
+    options: dict[str, object] = {}
+    for name, value in (("units", units), ("up", up), ("layout", layout)):
+        if value is None:
+            continue
+        allowed = module.CHOICES.get(name, ())
+        if value not in allowed:
+            raise ValueError(
+                f"{Path(path).name}: {name} must be {' or '.join(allowed)} in this format, not {value}"
+                if allowed
+                else f"{Path(path).name}: this format has no {name} to choose"
+            )
+        options[name] = value
+    if body is not None:
+        if module.__name__.endswith(".amass"):
+            raise ValueError(
+                f"{Path(path).name}: npz files hold poses only, which are the same for every body"
+            )
+        options["body"] = body
+    if fps is not None:
+        if not fps > 0:
+            raise ValueError(f"fps must be positive, got {fps:g}")
+        clip = clip.resample(fps)
+    module.save(clip, path, **options)
 
 
-def _format(path: str | os.PathLike[str]) -> ModuleType:
+def choices(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
+    """What can be chosen of a file of this suffix: option -> allowed values, the usual one first."""
+    found: dict[str, tuple[str, ...]] = _format(path, tuple(FORMATS)).CHOICES
+    return found
+
+
+def _format(path: str | os.PathLike[str], known: tuple[str, ...]) -> ModuleType:
+    """The format's module, imported only when it is needed."""
     suffix = Path(path).suffix
-    if suffix.lower() not in FORMATS:
+    if suffix.lower() not in known:
+        told = f"{', '.join(sorted(known)[:-1])} or {sorted(known)[-1]}"
         raise ValueError(
-            f"{Path(path).name}: the format is told by the suffix, which must be {' or '.join(sorted(FORMATS))}, "
-            f"not {suffix!r}"
+            f"{Path(path).name}: the format is told by the suffix, which must be {told}, not {suffix!r}"
         )
-    return FORMATS[suffix.lower()]
+    return import_module(f"kmm.formats.{FORMATS[suffix.lower()]}")

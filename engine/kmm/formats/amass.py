@@ -1,9 +1,14 @@
 """AMASS motion files (npz) <-> clips.
 
-Written: `poses` (T, 156) axis-angle in SMPL-H's layout with the hands at rest, `trans` (T, 3), `mocap_framerate`,
-`betas` (16,) zeros, `gender` "neutral"; and where the clip has them `contacts` (T, 4), `segment_prompts` (S,) and
-`segment_frames` (S, 2). Read: any of these, and real AMASS files: body only (66 or 72 columns), SMPL-H (156) and
-SMPL-X (165) with either spelling of the frame rate. Shape, hands and face are left out.
+Written is everything that readers of AMASS ask for, with zeros for what a clip does not have. In either layout:
+`trans` (T, 3), `root_orient` (T, 3), `pose_body` (T, 63), `pose_hand` (T, 90), `pose_jaw` (T, 3), `pose_eye` (T, 6),
+`betas` (16,), `num_betas`, `dmpls` (T, 8), `gender` "neutral", `surface_model_type`, `mocap_framerate` and
+`mocap_frame_rate`, `mocap_time_length`; where the clip has them `contacts` (T, 4), `segment_prompts` (S,) and
+`segment_frames` (S, 2). `poses` is (T, 156) in the layout "smplh" (root, body, hands), which AMASS itself and most
+readers have, and (T, 165) in "smplx" (root, body, jaw, eyes, hands), which the SMPL-X add-on for Blender asks for.
+
+Read: any of these, and real AMASS files: body only (66 or 72 columns), SMPL-H (156) and SMPL-X (165) with either
+spelling of the frame rate. Shape, hands and face are left out.
 
 `trans` is the clip's translation as it stands. (SMPL body models rest their pelvis some 0.2 to 0.35 m below and a
 few centimetres before their origin, so a viewer with a body model shows the figure shifted by that constant, the same
@@ -14,6 +19,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,19 +30,39 @@ from kmm.formats.files import replacing
 from kmm.skeleton import JOINT_NAMES
 
 BODY = 3 * len(JOINT_NAMES)
-SMPLH = 156  #: columns of `poses`: 52 joints
+COLUMNS = {"smplh": 156, "smplx": 165}  #: of `poses`: 52 and 55 joints
+
+#: What can be chosen of a file.
+CHOICES = {"units": ("m",), "up": ("z",), "layout": tuple(COLUMNS)}
 
 
-def save(clip: Clip, path: str | os.PathLike[str]) -> None:
+def save(
+    clip: Clip,
+    path: str | os.PathLike[str],
+    units: str = "m",
+    up: str = "z",
+    layout: Literal["smplh", "smplx"] = "smplh",
+) -> None:
     """Write a clip; `load` gives it back, rotations to rounding (their sign aside)."""
-    poses = np.zeros((len(clip), SMPLH))
-    poses[:, :BODY] = rot.as_rotvec(clip.rotations.astype(float)).reshape(len(clip), BODY)
+    frames = len(clip)
+    poses = np.zeros((frames, COLUMNS[layout]))
+    poses[:, :BODY] = rot.as_rotvec(clip.rotations.astype(float)).reshape(frames, BODY)
     arrays = {
         "poses": poses,
         "trans": clip.translation.astype(float),
-        "mocap_framerate": np.array(float(clip.fps)),
+        "root_orient": poses[:, :3],
+        "pose_body": poses[:, 3:BODY],
+        "pose_hand": np.zeros((frames, 90)),
+        "pose_jaw": np.zeros((frames, 3)),
+        "pose_eye": np.zeros((frames, 6)),
         "betas": np.zeros(16),
+        "num_betas": np.array(16),
+        "dmpls": np.zeros((frames, 8)),
         "gender": np.array("neutral"),
+        "surface_model_type": np.array(layout),
+        "mocap_framerate": np.array(float(clip.fps)),
+        "mocap_frame_rate": np.array(float(clip.fps)),
+        "mocap_time_length": np.array(clip.seconds),
     }
     if clip.contacts is not None:
         arrays["contacts"] = clip.contacts

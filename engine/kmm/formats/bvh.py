@@ -1,27 +1,25 @@
 """BVH files <-> clips.
 
-Written files have SMPL's joint names and rest pose (T-pose), Y up facing +Z, so Blender's importer at its default
-settings (forward -Z, up Y) shows the motion where the clip has it. BVH has no place for contacts and segments.
-Other skeletons are read by `kmm.formats.bvh_parser`.
+Written files have SMPL's joint names and rest pose (T-pose), and unless told otherwise Y up facing +Z, so Blender's
+importer at its default settings (forward -Z, up Y) shows the motion where the clip has it. BVH has no place for
+contacts and segments. Other skeletons are read by `kmm.formats.bvh_parser`.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from kmm import rotations as rot
+from kmm.body import Body
 from kmm.clip import Clip
+from kmm.formats.axes import UNITS, Units, Up, is_smpl_rest, rest_rotation, scale, smpl_joints, to_file
 from kmm.formats.bvh_parser import Bvh, parse
 from kmm.formats.files import replacing
 from kmm.rotations import Array
-from kmm.skeleton import JOINT_INDEX, JOINT_NAMES, PARENTS, REST_OFFSETS, UPRIGHT, children
-
-UNITS: dict[str, float] = {"m": 1.0, "cm": 100.0}  #: file units in a metre
+from kmm.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS, UPRIGHT, children
 
 #: The commonest order, and one for all joints: some readers take the first joint's for every joint.
 ORDER = "ZXY"
@@ -35,10 +33,8 @@ _ENDS = {
     "right_wrist": (-0.09, 0.0, 0.0),
 }
 
-#: Joints whose bone from the parent must point as SMPL's does at rest, for rotations to mean the same.
-_LIMBS = [
-    JOINT_INDEX[f"{side}_{n}"] for side in ("left", "right") for n in ("knee", "ankle", "elbow", "wrist")
-]
+#: What can be chosen of a file; the first is what Blender and most readers expect.
+CHOICES = {"units": ("m", "cm"), "up": ("y", "z")}
 
 
 def load(path: str | os.PathLike[str]) -> Clip:
@@ -52,50 +48,48 @@ def load(path: str | os.PathLike[str]) -> Clip:
         raise ValueError(f"{Path(path).name}: {error}") from error
 
 
-def save(clip: Clip, path: str | os.PathLike[str], unit: Literal["m", "cm"] = "m") -> None:
-    """Write a clip; `load` gives it back to 1e-5, without contacts and segments."""
-    text = from_clip(clip, unit)
+def save(
+    clip: Clip,
+    path: str | os.PathLike[str],
+    units: Units = "m",
+    up: Up = "y",
+    body: Body | None = None,
+) -> None:
+    """Write a clip; `load` gives it back to 1e-5, without contacts and segments. body: whose offsets to write."""
+    text = from_clip(clip, units, up, REST_OFFSETS if body is None else body.offsets)
     with replacing(path) as file:
         file.write(text.encode())
 
 
 def to_clip(bvh: Bvh) -> Clip:
     """The motion of a BVH with SMPL's joint names, parents and rest directions; it may have more joints."""
-    where = {name.lower(): i for i, name in enumerate(bvh.names)}
-    missing = [name for name in JOINT_NAMES if name not in where]
-    if missing:
-        raise ValueError(
-            f"not the SMPL skeleton: no joint {missing[0]!r} (the first joint is {bvh.names[0]!r}); "
-            "motions of other skeletons must be retargeted"
-        )
-    order = [where[name] for name in JOINT_NAMES]
-    for joint, parent in list(enumerate(PARENTS))[1:]:
-        if bvh.parents[order[joint]] != order[parent]:
-            raise ValueError(
-                f"not the SMPL skeleton: {JOINT_NAMES[joint]!r} is not a child of {JOINT_NAMES[parent]!r}"
-            )
-    ours, theirs = REST_OFFSETS[_LIMBS], bvh.offsets[order][_LIMBS]
-    our_length, length = np.linalg.norm(ours, axis=-1), np.linalg.norm(theirs, axis=-1)
-    if not ((ours * theirs).sum(-1) > 0.9 * our_length * length).all():
+    order = smpl_joints(bvh.names, bvh.parents)
+    offsets, rotations = bvh.offsets[order], bvh.rotations()[:, order]
+    positions = bvh.translations()[:, order[0]]
+    upright = np.array(UPRIGHT)
+    if is_smpl_rest(offsets):
+        rotations[:, 0] = rot.multiply(upright, rotations[:, 0])
+        positions = rot.apply(upright, positions)
+    elif is_smpl_rest(rot.apply(rot.inv(upright), offsets)):  # the same with Z up
+        rotations[:, 1:] = rot.multiply(rot.multiply(rot.inv(upright), rotations[:, 1:]), upright)
+        rotations[:, 0] = rot.multiply(rotations[:, 0], upright)
+    else:
         raise ValueError("not SMPL's rest pose (T-pose, Y up, facing +Z): the motion must be retargeted")
-    size = length.sum() / our_length.sum()
-    scale = min(UNITS.values(), key=lambda s: abs(np.log(size / s)))
-    rotations = bvh.rotations()[:, order]
-    rotations[:, 0] = rot.multiply(UPRIGHT, rotations[:, 0])
-    return Clip(rot.apply(UPRIGHT, bvh.translations()[:, order[0]] / scale), rotations, bvh.fps)
+    return Clip(positions / scale(offsets), rotations, bvh.fps)
 
 
-def from_clip(clip: Clip, unit: Literal["m", "cm"] = "m") -> str:
-    """The text of a BVH file of the clip."""
-    if unit not in UNITS:
-        raise ValueError(f"unit must be one of {', '.join(UNITS)}, got {unit!r}")
-    scale = UNITS[unit]
+def from_clip(clip: Clip, units: Units = "m", up: Up = "y", offsets: Array = REST_OFFSETS) -> str:
+    """The text of a BVH file of the clip, for a body with these offsets (22, 3), metres."""
+    if units not in UNITS:
+        raise ValueError(f"units must be one of {', '.join(UNITS)}, got {units!r}")
     lines = ["HIERARCHY"]
-    order = _write_joint(lines, 0, scale, "")
-    rotations = clip.rotations.astype(float)
-    rotations[:, 0] = rot.multiply(rot.inv(UPRIGHT), rotations[:, 0])
+    # BVH has no rotations at rest: where Z is up the rest pose itself is turned, and every rotation with it
+    rest = rest_rotation(up)
+    order = _write_joint(lines, 0, rot.apply(rest, offsets) * UNITS[units], rest, UNITS[units], "")
+    position, rotations = to_file(clip, units, up)
+    rotations[:, 1:] = rot.multiply(rest, rotations[:, 1:])
+    rotations = rot.multiply(rotations, rot.inv(rest))
     angles = np.degrees(_continuous(rot.as_euler(ORDER, rotations)))[:, order]
-    position = rot.apply(rot.inv(UPRIGHT), clip.translation.astype(float)) * scale
     values = np.concatenate([position, angles.reshape(len(clip), 3 * len(order))], axis=1)
     lines += ["MOTION", f"Frames: {len(clip)}", f"Frame Time: {1 / clip.fps:.17g}"]
     row = " ".join(["%.6f"] * values.shape[1])
@@ -103,25 +97,28 @@ def from_clip(clip: Clip, unit: Literal["m", "cm"] = "m") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write_joint(lines: list[str], joint: int, scale: float, tab: str) -> list[int]:
+def _write_joint(
+    lines: list[str], joint: int, offsets: Array, rest: Array, unit: float, tab: str
+) -> list[int]:
     """Add a joint and all below it to the text; the joints' indices in the order written."""
     name, root = JOINT_NAMES[joint], PARENTS[joint] < 0
     channels = [f"{axis}position" for axis in "XYZ" if root] + [f"{axis}rotation" for axis in ORDER]
 
-    def offset(at: ArrayLike) -> str:
-        return "OFFSET " + " ".join(f"{x:.6f}" for x in np.asarray(at) * scale)
+    def offset(at: Array) -> str:
+        return "OFFSET " + " ".join(f"{x:.6f}" for x in at)
 
     lines += [
         f"{tab}{'ROOT' if root else 'JOINT'} {name}",
         f"{tab}{{",
-        f"{tab}\t{offset(REST_OFFSETS[joint])}",
+        f"{tab}\t{offset(offsets[joint])}",
         f"{tab}\tCHANNELS {len(channels)} {' '.join(channels)}",
     ]
     order = [joint]
     for child in children(joint):
-        order += _write_joint(lines, child, scale, tab + "\t")
+        order += _write_joint(lines, child, offsets, rest, unit, tab + "\t")
     if name in _ENDS:
-        lines += [f"{tab}\tEnd Site", f"{tab}\t{{", f"{tab}\t\t{offset(_ENDS[name])}", f"{tab}\t}}"]
+        end = rot.apply(rest, np.array(_ENDS[name])) * unit
+        lines += [f"{tab}\tEnd Site", f"{tab}\t{{", f"{tab}\t\t{offset(end)}", f"{tab}\t}}"]
     lines += [f"{tab}}}"]
     return order
 

@@ -1,0 +1,56 @@
+"""Running a script in a Blender without a window: the one at hand as a Python module, or one that is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+SECONDS = 300.0  #: a Blender that has not finished by then is given up
+
+#: Where installers put Blender, for those who do not have it on their PATH.
+_PLACES = (
+    ("/Applications", "Blender*.app/Contents/MacOS/Blender"),
+    (os.environ.get("PROGRAMFILES", ""), "Blender Foundation/Blender */blender.exe"),
+)
+
+
+class BlenderError(ValueError):
+    """Blender is not there or failed; the text says what happened."""
+
+
+def find_blender() -> Path | None:
+    """A Blender on the PATH or where installers put it, the newest; None if there is none."""
+    if found := shutil.which("blender"):
+        return Path(found)
+    installed = [path for folder, pattern in _PLACES if folder for path in sorted(Path(folder).glob(pattern))]
+    return installed[-1] if installed else None
+
+
+def command(blender: Path | None = None) -> list[str] | None:
+    """How to run a script in Blender: the one given, Blender as a Python module, or one that is found."""
+    if blender is None and util.find_spec("bpy") is not None:
+        return [sys.executable]
+    program = blender or find_blender()
+    if program is None:
+        return None
+    return [str(program), "-b", "--factory-startup", "--python-exit-code", "1", "--python"]
+
+
+def run(script: Path, job: dict[str, Any], blender: list[str]) -> str:
+    """What a script prints in a Blender of `command`; it gets the job as JSON after `--`. Raises BlenderError."""
+    try:
+        done = subprocess.run(
+            [*blender, str(script), "--", json.dumps(job)], capture_output=True, text=True, timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise BlenderError(f"Blender had not finished after {SECONDS:g} seconds.") from None
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        raise BlenderError(f"Blender failed: {words[-1]}")
+    return done.stdout

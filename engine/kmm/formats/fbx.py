@@ -1,0 +1,51 @@
+"""Clips -> FBX files with a skinned body, through Blender, which is started for it and closed again.
+
+Usual for FBX, and so written unless told otherwise, are centimetres and Y up. Nothing is scaled: what is a centimetre
+is so in the data, not by a factor of 100 on an object. Segments and contacts have no place in FBX.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from kmm.body import Body
+from kmm.clip import Clip
+from kmm.formats import gltf
+from kmm.formats.axes import UNITS, Units, Up
+
+CHOICES = {"units": ("cm", "m"), "up": ("y", "z")}
+
+
+def save(
+    clip: Clip,
+    path: str | os.PathLike[str],
+    units: Units = "cm",
+    up: Up = "y",
+    body: Body | None = None,
+) -> None:
+    """Write a clip on a body. ValueError if it has no frames, or there is no Blender or it fails."""
+    from kmm import blender
+
+    path = Path(path)
+    if len(clip) == 0:
+        raise ValueError(f"{path.name}: a motion without frames cannot be written as FBX")
+    command = blender.command()
+    if command is None:
+        raise ValueError("FBX files are written by Blender; put Blender on the PATH, or: pip install bpy")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        model, made = Path(folder) / "clip.glb", Path(folder) / "clip.fbx"
+        # Blender puts glTF's seconds on frames of a whole rate; the true one is told it later
+        gltf.save(replace(clip, fps=float(round(clip.fps) or 1)), model, body=body)
+        job = {
+            "glb": str(model.resolve()),
+            "fbx": str(made.resolve()),
+            "fps": clip.fps,
+            "frames": len(clip),
+            "unit": 1.0 / UNITS[units],
+            "up": up,
+        }
+        blender.run(Path(blender.__file__).with_name("fbx_blender.py"), job, command)
+        os.replace(made, path)

@@ -17,7 +17,7 @@ from kmm.model.pipeline import Pipeline
 from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import Tokenizer, TokenizerConfig
 from kmm.training import loop, run
-from kmm.training.generator import GeneratorStage, choose_masked, corrupt
+from kmm.training.generator import GeneratorStage, Objective, choose_masked, corrupt
 from kmm.training.run import load_recipe
 from kmm.training.segments import AFTER, BEFORE, NEW, Segments, TokenBank
 from kmm.training.store import Store
@@ -134,7 +134,7 @@ def test_key_frame_masking_masks_the_key_frames_of_the_segment() -> None:
     peaks = key_frames(gamma(latents, segment), torch.full((3,), 2))
     assert peaks[0, 12] != peaks[0, 13] and peaks[0, 4:12].any()
     for seed in range(40):
-        masked = choose_masked(latents, segment, np.random.default_rng(seed), key_frame_share=1.0)
+        masked = choose_masked(latents, segment, np.random.default_rng(seed), Objective(key_frames=1.0))
         count = masked.sum(-1)
         assert (count >= 1).all() and not masked[~segment].any()
         assert masked[count >= 2][peaks[count >= 2]].all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -10,10 +12,21 @@ from kmm.model.generator import SEGMENT, Generator, masked_cross_entropy
 from kmm.model.keyframes import gamma, key_frames
 from kmm.training.segments import Batch, Segments
 
-ALIGNMENT = 0.5  #: lambda of Eq. 14, as in the paper
 NO_TEXT = 0.1  #: share of examples without their text, for classifier-free guidance
-KEY_FRAMES = 0.5  #: share of examples whose masked tokens are the key frames; the others mask at random
 CORRUPT = 0.05  #: share of visible tokens shown wrong, since generation makes mistakes too
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is masked and what is minimised; the paper's ablations are other values of these.
+
+    key_frames: share of examples whose masked tokens are the key frames; the others mask at random. masked: share of
+    a segment that is masked, None for MaskGIT's cosine schedule. alignment: lambda of Eq. 14, as in the paper.
+    """
+
+    key_frames: float = 0.5
+    masked: float | None = None
+    alignment: float = 0.5
 
 
 class GeneratorStage:
@@ -27,35 +40,34 @@ class GeneratorStage:
         train: Segments,
         validation: Segments,
         batch: int,
-        key_frame_share: float = KEY_FRAMES,
+        objective: Objective | None = None,
     ) -> None:
         self.module: nn.Module = module
         self.train, self.validation = train, validation
-        self.batch, self.key_frame_share = batch, key_frame_share
+        self.batch, self.objective = batch, objective or Objective()
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(self.module, Generator)
-        figures = losses(self.module, self.train.draw(rng, self.batch), rng, self.key_frame_share)
-        total = figures["tokens"] + figures["residual"] + ALIGNMENT * figures["alignment"]
+        figures = losses(self.module, self.train.draw(rng, self.batch), rng, self.objective)
+        total = figures["tokens"] + figures["residual"] + self.objective.alignment * figures["alignment"]
         return total, {k: float(v.detach()) for k, v in figures.items()}
 
     @torch.no_grad()
     def validate(self, module: nn.Module) -> dict[str, float]:
         assert isinstance(module, Generator)
+        """The losses on the validation split, masked as in the paper's method whatever was trained, to compare."""
         rng = np.random.default_rng(1)
-        rows = [
-            losses(module, self.validation.draw(rng, self.batch), rng, self.key_frame_share) for _ in range(8)
-        ]
+        rows = [losses(module, self.validation.draw(rng, self.batch), rng, Objective()) for _ in range(8)]
         return {key: float(np.mean([float(r[key]) for r in rows])) for key in rows[0]}
 
 
 def losses(
-    module: Generator, batch: Batch, rng: np.random.Generator, key_frame_share: float
+    module: Generator, batch: Batch, rng: np.random.Generator, objective: Objective
 ) -> dict[str, Tensor]:
     """The three losses of a batch, and the accuracy on masked tokens."""
     segment = batch.layout.role == SEGMENT
     quantized = module.embed(batch.tokens, module.config.token_layers, batch.layout)
-    masked = choose_masked(quantized, segment, rng, key_frame_share)
+    masked = choose_masked(quantized, segment, rng, objective)
     base = batch.tokens[..., 0]
     shown, restore = corrupt(base, masked, batch.layout.role > 0, module.mask_token, rng)
     drop = torch.from_numpy(rng.random(len(base)) < NO_TEXT)
@@ -79,21 +91,20 @@ def losses(
     }
 
 
-def choose_masked(
-    latents: Tensor, segment: Tensor, rng: np.random.Generator, key_frame_share: float
-) -> Tensor:
-    """(B, T) tokens to mask: a share of each segment by MaskGIT's cosine schedule, at least one token.
+def choose_masked(latents: Tensor, segment: Tensor, rng: np.random.Generator, objective: Objective) -> Tensor:
+    """(B, T) tokens to mask: a share of each segment, at least one token.
 
-    In `key_frame_share` of the examples these are the segment's key frames (Eq. 11 with r that share), so that the
-    state has to carry the key actions; in the rest a random choice, which is what generation meets between its
-    steps.
+    In some of the examples these are the segment's key frames (Eq. 11 with r that share), so that the state has to
+    carry the key actions; in the rest a random choice, which is what generation meets between its steps.
     """
     count = segment.sum(-1)
     share = np.cos(0.5 * np.pi * rng.random(len(segment)))
+    if objective.masked is not None:
+        share = np.full(len(segment), objective.masked)
     wanted = (count * torch.from_numpy(share)).ceil().long().clamp(min=1)
     density = gamma(latents, segment)
     chance = torch.from_numpy(rng.random(segment.shape).astype(np.float32)).masked_fill(~segment, -torch.inf)
-    by_key = torch.from_numpy(rng.random(len(segment)) < key_frame_share)
+    by_key = torch.from_numpy(rng.random(len(segment)) < objective.key_frames)
     return key_frames(torch.where(by_key[:, None], density, chance), wanted)
 
 

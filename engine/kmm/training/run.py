@@ -16,7 +16,7 @@ from kmm.model import weights as wt
 from kmm.model.generator import Generator, GeneratorConfig
 from kmm.model.text import MINILM, TextEncoder
 from kmm.model.tokenizer import Tokenizer
-from kmm.training.generator import GeneratorStage
+from kmm.training.generator import GeneratorStage, Objective
 from kmm.training.loop import LoopConfig, run
 from kmm.training.segments import Segments, TokenBank
 from kmm.training.store import Store
@@ -109,7 +109,8 @@ def train_generator(
         torch.manual_seed(section.get("seed", 0))
         module = Generator(GeneratorConfig(text_dim=encoder.dim, text_encoder=encoder.source))
     module.codebooks.copy_(tokenizer.quantizer.codebooks)
-    stage = GeneratorStage(module, segments["train"], segments["val"], section["batch"])
+    objective = Objective(**section.get("objective", {}))
+    stage = GeneratorStage(module, segments["train"], segments["val"], section["batch"], objective)
     trained = run(stage, loop_config(section), runs)
     assert isinstance(trained, Generator)
     return trained

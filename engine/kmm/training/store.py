@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from kmm.data.contacts import foot_contacts
+from kmm.contacts import foot_contacts
 from kmm.data.records import Recording
 from kmm.model import features as ft
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from kmm import formats
 from kmm.clip import Segment
+from kmm.contacts import foot_contacts
 from kmm.data.clips import read_clips
-from kmm.data.contacts import foot_contacts
 from kmm.formats import bvh
 
 from .figures import walk

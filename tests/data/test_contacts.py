@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from kmm.data.contacts import foot_contacts, hysteresis
+from kmm.contacts import foot_contacts, hysteresis
 
 from .figures import constant, figure, run, walk
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kmm import formats
 from kmm.clip import FPS, Clip
-from kmm.data.contacts import REST_HEIGHT
+from kmm.contacts import REST_HEIGHT
 from kmm.data.records import Caption, Recording, Recordings, captions, checked_split
 from kmm.skeleton import CONTACT_JOINTS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kmm.contacts import hysteresis
 from kmm.data.actions import Action, runs
-from kmm.data.contacts import hysteresis
 from kmm.data.signals import Signals, rate, smooth
 
 SIDES = ("left", "right")

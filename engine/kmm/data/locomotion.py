@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from kmm.contacts import hysteresis
 from kmm.data.actions import Action, absorb_short, labelled_runs, runs
-from kmm.data.contacts import hysteresis
 from kmm.data.signals import Signals, smooth
 
 MOVING_ON, MOVING_OFF = 0.35, 0.2  # m/s

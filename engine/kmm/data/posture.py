@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from kmm.contacts import hysteresis
 from kmm.data.actions import Action, runs
-from kmm.data.contacts import hysteresis
 from kmm.data.signals import Signals
 from kmm.skeleton import STANDING_HEIGHT
 

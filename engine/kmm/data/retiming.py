@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from kmm.clip import FPS, Clip
+from kmm.contacts import REST_HEIGHT
 from kmm.data.actions import runs
-from kmm.data.contacts import REST_HEIGHT
 from kmm.editing import concatenate, loop
 from kmm.skeleton import CONTACT_JOINTS
 

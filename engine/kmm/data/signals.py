@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmm.clip import Clip, forward_kinematics, heading
-from kmm.data.contacts import REST_HEIGHT, foot_contacts
+from kmm.contacts import REST_HEIGHT, foot_contacts
 from kmm.skeleton import CONTACT_JOINTS, JOINT_INDEX
 
 Array = NDArray[np.floating]

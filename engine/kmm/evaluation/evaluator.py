@@ -24,7 +24,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from transformers.models.bert.tokenization_bert import BertTokenizer
 
 from kmm.clip import Clip
-from kmm.data.contacts import foot_contacts
+from kmm.contacts import foot_contacts
 from kmm.model import features as ft
 from kmm.model.text import find_minilm
 

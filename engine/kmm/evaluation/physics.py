@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kmm.data.contacts import REST_HEIGHT
+from kmm.contacts import REST_HEIGHT
 from kmm.skeleton import JOINT_INDEX
 
 Array = NDArray[np.floating]

@@ -21,7 +21,7 @@ def hysteresis(on: NDArray[np.bool_], off: NDArray[np.bool_]) -> NDArray[np.bool
     index = np.where(change >= 0, np.arange(len(on)).reshape(-1, *[1] * (on.ndim - 1)), -1)
     last = np.maximum.accumulate(index, axis=0)
     state = np.take_along_axis(change, np.maximum(last, 0), axis=0) == 1
-    return state & (last >= 0)
+    return np.asarray(state & (last >= 0))
 
 
 def foot_contacts(joints: NDArray[np.floating], fps: float) -> NDArray[np.float32]:

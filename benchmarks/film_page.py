@@ -21,17 +21,20 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 HEAD = """# What {weights} makes of {count} prompts
 
-Made by `python benchmarks/film_page.py {weights}`: seed {seed}, nothing picked, no prompt in the training captions. The
-verdict is that of `kmm evaluate directions`: {passed} of {count} do what their prompt says.
+Made by `python benchmarks/film_page.py {weights}`: seed {seed}, nothing picked, no prompt in the training captions.
+The verdict is that of `kmm evaluate directions`: {passed} of {count} do what their prompt says.
 """
 
 
 def chosen() -> list[Check]:
     """The first prompt of every second kind, and of the kinds in between until there are COUNT."""
-    first = {c.kind: c for c in reversed([c for c in checks() if isinstance(c, Check)])}
-    kinds = list(reversed(list(first)))
-    kinds = (kinds[::2] + kinds[1::2])[:COUNT]
-    return [c for kind, c in reversed(list(first.items())) if kind in kinds]
+    first: dict[str, Check] = {}
+    for check in checks():
+        if isinstance(check, Check):
+            first.setdefault(check.kind, check)
+    kinds = list(first)
+    picked = (kinds[::2] + kinds[1::2])[:COUNT]
+    return [first[kind] for kind in kinds if kind in picked]
 
 
 def main() -> None:

@@ -73,9 +73,14 @@ def _slot(action: bpy.types.Action, identifier: str) -> Any:
 
 def new_curve(collection: Any, data_path: str, index: int, group: str) -> bpy.types.FCurve:
     """A new F-curve in such a collection, in a channel group of the given name."""
-    if LAYERED:
+    if not LAYERED:
+        return collection.new(data_path, index=index, action_group=group)
+    if "group_name" in collection.bl_rna.functions["new"].parameters:
         return collection.new(data_path, index=index, group_name=group)
-    return collection.new(data_path, index=index, action_group=group)
+    curve = collection.new(data_path, index=index)  # 4.4 and 4.5
+    groups = collection.data.groups
+    curve.group = groups.get(group) or groups.new(group)
+    return curve
 
 
 def curves_of(action: bpy.types.Action, obj: bpy.types.Object) -> list[bpy.types.FCurve]:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from . import operators, panel, preferences, settings, stream
+from . import (
+    block_operators,
+    operators,
+    panel,
+    preferences,
+    settings,
+    storyboard,
+    storyboard_panel,
+    stream,
+    take_operators,
+    takes_panel,
+)
 
 #: Each has register() and unregister(). A sub-panel comes after `panel`, its parent.
 MODULES = (
     preferences,
     settings,
+    storyboard,
     operators,
+    block_operators,
+    take_operators,
+    storyboard_panel,
     panel,
+    takes_panel,
     stream,
 )
 

@@ -1,30 +1,24 @@
-"""One motion on its way from the engine to an armature."""
+"""One generation: what the engine sends goes onto a character while it comes, and becomes one or several takes."""
 
 from __future__ import annotations
 
 import math
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 
 import bpy
+import numpy as np
 from kmm.client import Client, ClientError
-from kmm.clip import FPS
-from kmm.protocol import (
-    MAX_FRAMES,
-    MAX_PROMPT_CHARACTERS,
-    Done,
-    Error,
-    Frames,
-    PromptSegment,
-    ProtocolError,
-    Reply,
-)
-from kmm.resample import StreamResampler
+from kmm.protocol import Accepted, Done, Error, Frames, Progress, ProtocolError, Reply
 
-from . import action_api, armature, character
+from . import action_api, character, keeping, reading
+from .asking import ask
 from .engine import Engine, State
-from .keying import Keyer, Removed
+from .keying import Kept, Keyer, Removed
+from .performer import performer_for
+from .request import Request, UserError
+from .snapshot import Snapshot
+from .takes import Channels, Take, runs
 
 WRITE_SECONDS = 0.008  #: of key writing at one step, so that the interface stays alive
 #: Between two writes, for each frame of the motion: after a write Blender copies the whole action to evaluate it.
@@ -32,47 +26,33 @@ WRITE_PAUSE_SECONDS = 1e-4
 SILENCE_SECONDS = 300.0  #: a request of which nothing is heard for so long is given up
 
 
-class UserError(Exception):
-    """Something that the user can put right; the text is one sentence for people."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to generate."""
-
-    prompt: str
-    seconds: float
-    seed: int
-
-    def check(self) -> None:
-        """Raises UserError."""
-        if not self.prompt.strip():
-            raise UserError("The prompt is empty; say what the character should do")
-        if len(self.prompt) > MAX_PROMPT_CHARACTERS:
-            raise UserError(f"The prompt is longer than {MAX_PROMPT_CHARACTERS} characters; say it shorter")
-        longest = MAX_FRAMES / FPS
-        if not 0 < self.seconds <= longest:
-            raise UserError(f"A motion cannot be {self.seconds:g} seconds long, but up to {longest:g}")
-
-
 class Generation:
-    """Makes room for the keys at once; each `step` takes what came from the engine and writes it."""
+    """Makes room for the keys at once; each `step` takes what came from the engine and writes it.
+
+    When it has ended, several takes wait (`pending`) to be shown, and one of them accepted or all rejected. One take
+    is accepted as it comes.
+    """
 
     def __init__(self, context: bpy.types.Context, request: Request) -> None:
         scene = context.scene
+        self.request = request
         self.message = "Waiting for the engine"  #: what is happening, or how it ended; one line
         self.ended = False
         self.failed = False
-        self._request = request
+        self.pending = False
+        self.shown = 0  #: the take that the character shows
+        self.progress = 0.0  #: share of the engine's work that is done
+        self.seconds_left: float | None = None
+        self.familiarity: tuple[float, ...] = ()
         self._request_id: str | None = None
         self._client: Client | None = None
-        self._resampler: StreamResampler | None = None
+        self._takes: list[Take] = []
         self._complete = False  # the engine has sent all
         self._fps = scene.render.fps / scene.render.fps_base
         self._heard = time.monotonic()
         self._goal = 0  # frames that every curve shall hold before the next pause
         self._wrote = -math.inf
-        self._shown = False  # the action is on the character, which it is once it has a first pose
+        self._on = False  # the action is on the character, which it is once it has a first pose
 
         obj = character.target(context)
         if obj is not None:
@@ -80,11 +60,16 @@ class Generation:
         self._created = obj is None
         obj = obj or character.create(context)
         # ids, not objects: a reference to Blender's data does not outlive an undo
-        self._object_uid = obj.session_uid
-        action = action_api.new_action(request.prompt.strip()[:60], obj.name)
-        length = max(1, round(request.seconds * self._fps))
-        self._keyer = Keyer(action, armature.channels(), scene.frame_current, length)
-        self._convert = armature.PoseConverter(obj.data)
+        self._object_uid, self._scene_uid = obj.session_uid, scene.session_uid
+        self._snapshot = Snapshot(scene, obj)
+        action, kept = self._new_action(obj)
+        self._performer = performer_for(obj)
+        self._before = self._values_before(obj)
+        self._channels = Channels(self._performer, request.made, self._before)
+        self._keyer = Keyer(
+            action, self._performer.channels, request.first_frame, request.frames, request.made, kept
+        )
+        self._slot = kept.slot if kept is not None else ""
         scene.kmm.character = obj
 
     @property
@@ -96,6 +81,11 @@ class Generation:
     def frames_total(self) -> int:
         """Frames to key, at the scene's rate."""
         return self._keyer.length
+
+    @property
+    def takes(self) -> int:
+        """How many takes there are to choose from."""
+        return len(self._takes)
 
     @property
     def incomplete(self) -> bool:
@@ -120,21 +110,54 @@ class Generation:
             else:
                 self._listen(engine)
             if not self.ended and self._write(budget) and self._complete:
-                self._end(f"Done: {self._keyer.length} frames")
+                self._finish()
         except Removed:
             self.cancel("Ended: what was being keyed is gone (undone or deleted)")
 
-    def cancel(self, reason: str = "Cancelled") -> None:
-        """End the engine's work on it, and keep the keys that are there."""
-        if not self.ended:
-            self._cancel_request()
-            self._end(reason)
+    def cancel(self, reason: str = "Cancelled", restore: bool = False) -> None:
+        """End the engine's work on it; keep the keys that are there, or have everything as it was before."""
+        if self.ended:
+            return
+        self._cancel_request()
+        if restore:
+            self._keyer.received = 0
+        self._end(reason)
 
     def abandon(self) -> None:
         """End the engine's work, and leave the scene alone: it is about to go."""
+        self.pending = False
         if not self.ended:
             self._cancel_request()
             self.ended, self.message = True, "Ended: another file was opened"
+
+    def show(self, take: int) -> None:
+        """Put another of the takes that wait on the character. Raises UserError."""
+        self.shown = take
+        try:
+            performer = performer_for(self._living_character())
+            self._keyer.replace(
+                Channels(performer, self.request.made, self._before)(self._takes[take].clip())
+            )
+            self._keyer.write()
+            self._put_on()
+        except Removed:
+            self.pending = False
+            raise UserError("The takes are gone: what was keyed has been undone or deleted") from None
+
+    def accept(self) -> None:
+        """Keep the take that is shown, and forget the others. Raises UserError."""
+        self.pending = False
+        try:
+            self._keep()
+        except Removed:
+            raise UserError("The take is gone: what was keyed has been undone or deleted") from None
+
+    def reject(self) -> None:
+        """Forget all takes: action, pose and frame as they were before."""
+        self.pending = False
+        self.message = "Rejected"
+        self._keyer.received = 0
+        self._discard()
 
     def before_save(self) -> None:
         """Leave only keys with a pose for the file; the next step makes room for the others again."""
@@ -142,8 +165,34 @@ class Generation:
             self._keyer.trim()
 
     def after_undo(self) -> None:
-        """Undo may have taken back keys that were written since."""
-        self._keyer.invalidate()
+        """Undo may have taken back keys that were written since, or the action with the takes to choose from."""
+        if self.pending:
+            try:
+                self._keyer.action()
+            except Removed:
+                self.pending = False
+        if not self.ended:
+            self._keyer.invalidate()
+
+    def _new_action(self, obj: bpy.types.Object) -> tuple[bpy.types.Action, Kept | None]:
+        base = self.request.base
+        if base is None:
+            return action_api.new_action(self.request.name, obj.name), None
+        source = action_api.find_action(base.action_uid)
+        if source is None:
+            raise UserError("The action to change is gone; generate the storyboard again")
+        kept = Kept(base.action_uid, base.slot, base.stretches)
+        return action_api.copy_action(source, self.request.name), kept
+
+    def _values_before(self, obj: bpy.types.Object) -> dict[int, np.ndarray]:
+        """For each run of made frames in an old action the values of the frame before it."""
+        base, made = self.request.base, self.request.made
+        if base is None or made is None:
+            return {}
+        source = action_api.find_action(base.action_uid)
+        starts = [start for start, _ in runs(made)]
+        frames = [self.request.first_frame + start - 1 for start in starts]
+        return dict(zip(starts, reading.values(obj, source, self._performer.channels, frames), strict=True))
 
     def _listen(self, engine: Engine) -> None:
         client = engine.client
@@ -166,26 +215,34 @@ class Generation:
             self._end("The engine has sent nothing for too long", failed=True)
 
     def _ask(self, client: Client) -> None:
-        """Ask for as many frames at the engine's rate as the keys at the scene's rate need."""
-        rate = client.welcome.fps
-        self._resampler = StreamResampler(rate, self._fps)
-        frames = math.ceil((self._keyer.length - 1) * rate / self._fps - 1e-10) + 1
-        segment = PromptSegment(self._request.prompt.strip(), frames)
-        self._client, self._request_id = client, client.generate([segment], self._request.seed)
+        options = self.request.options
+        self._takes = [Take(self.request, client.welcome.fps, self._fps) for _ in range(options.takes)]
+        self._client, self._request_id = client, ask(client, self.request, self._fps)
 
     def _take(self, event: Reply) -> None:
         self._heard = time.monotonic()
         if isinstance(event, Frames):
-            assert self._resampler is not None
-            clip = self._resampler.push(event.translation, event.rotations)
-            self._keyer.append(self._convert(clip))
+            take = self._takes[event.sample]
+            clip = take.push(event.translation, event.rotations, event.contacts)
+            if event.sample == self.shown:
+                self._keyer.append(self._channels(clip))
             self.message = "Generating"
+        elif isinstance(event, Progress):
+            self.progress = event.done / max(1, event.total)
+            if self.progress > 0:
+                self.seconds_left = event.seconds_elapsed * (1 / self.progress - 1)
+        elif isinstance(event, Accepted):
+            self.familiarity = tuple(getattr(event, "familiarity", ()))
         elif isinstance(event, Error):
             self._end(f"{event.message} {event.action}", failed=True)
         elif isinstance(event, Done):
-            self._complete = self._keyer.received == self._keyer.length
+            self._complete = all(take.complete for take in self._takes)
             if not self._complete:
                 self._end("The engine sent fewer frames than it was asked for", failed=True)
+            elif self._takes[self.shown].adjusted:
+                performer = performer_for(self._living_character())
+                clip = self._takes[self.shown].clip()
+                self._keyer.replace(Channels(performer, self.request.made, self._before)(clip))
 
     def _write(self, budget: float) -> bool:
         """Whether all that came is written."""
@@ -200,50 +257,70 @@ class Generation:
         done = self._keyer.write(budget)
         if self._keyer.written >= self._goal:
             self._wrote = time.monotonic()
-            self._show()
+            self._put_on()
         return done
 
-    def _show(self) -> None:
+    def _put_on(self) -> None:
         """Put the action on the character. Raises Removed."""
-        if self._shown:
+        if self._on:
             return
-        obj = self._character()
+        obj = self._living_character()
+        action_api.assign(obj, self._keyer.action(), self._slot)
+        self._performer.prepare(obj)
+        self._on = True
+
+    def _living_character(self) -> bpy.types.Object:
+        obj = next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
         if obj is None:
             raise Removed
-        armature.use_quaternions(obj)
-        action_api.assign(obj, self._keyer.action())
-        self._shown = True
-
-    def _character(self) -> bpy.types.Object | None:
-        return next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
+        return obj
 
     def _cancel_request(self) -> None:
         if self._client is not None and self._request_id is not None:
             with suppress(ClientError):
                 self._client.cancel(self._request_id)
 
+    def _finish(self) -> None:
+        """All is there and written."""
+        self._put_on()
+        self.ended, self.progress, self.seconds_left = True, 1.0, None
+        if len(self._takes) > 1:
+            self.pending = True
+            self.message = f"Done: {len(self._takes)} takes of {self._keyer.length} frames to choose from"
+        else:
+            self._keep()
+            self.message = f"Done: {self._keyer.length} frames"
+
+    def _keep(self) -> None:
+        scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
+        action = self._keyer.action()
+        if scene is not None:
+            keeping.note(scene, self.request, action, self.shown)
+        if self.request.options.accept_as == "STRIP":
+            keeping.to_strip(self._living_character(), action)
+
     def _end(self, reason: str, failed: bool = False) -> None:
+        """It ends before all is there; what is there stays."""
         self.ended, self.failed = True, failed
         kept, length = self._keyer.received, self._keyer.length
         self.message = reason
-        if kept > 0 and not self._complete:
+        if kept > 0:
             self.message = f"{reason}; {kept} of {length} frames are kept"
         with suppress(Removed):
             if kept == 0:
                 self._discard()
-                return
-            if kept < length:
-                self._keyer.trim()
             else:
-                self._keyer.write()
-            self._show()
+                self._keyer.trim()
+                self._put_on()
 
     def _discard(self) -> None:
-        """Nothing came: leave everything as it was."""
-        bpy.data.actions.remove(self._keyer.action())
-        obj = self._character()
-        if obj is not None and self._created:
-            character.remove(obj)
+        """Nothing is kept: leave everything as it was."""
+        self._snapshot.restore()
+        with suppress(Removed):
+            bpy.data.actions.remove(self._keyer.action())
+        if self._created:
+            with suppress(Removed):
+                character.remove(self._living_character())
 
 
 def _check_can_be_animated(obj: bpy.types.Object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import character, stream
+from . import character, storyboard_panel, stream
 from .engine import State
 
 ENGINE_ICONS = {
@@ -27,16 +27,18 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
     bl_label = "Text to Motion"
 
     def draw(self, context: bpy.types.Context) -> None:
-        settings = context.scene.kmm
         layout = self.layout
-        layout.prop(settings, "prompt", text="", icon="TEXT", placeholder="a person ...")
+        storyboard_panel.draw(layout, context)
         column = layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.prop(settings, "seconds")
-        column.prop(settings, "seed")
         self._draw_character(context, column)
-        self._draw_generate(layout.column())
+        if stream.running():
+            self._draw_progress(layout.column())
+        elif stream.pending():
+            self._draw_takes(layout.column())
+        else:
+            self._draw_generate(layout.column())
         self._draw_engine(layout)
 
     def _draw_character(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
@@ -53,16 +55,34 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
 
     def _draw_generate(self, column: bpy.types.UILayout) -> None:
         generation = stream.generation
-        if generation is None or generation.ended:
-            column.scale_y = 1.5
-            column.operator("kmm.generate", icon="PLAY")
-            if generation is not None and generation.incomplete:
-                self._draw_outcome(column, generation.message)
-            return
+        column.scale_y = 1.5
+        column.operator("kmm.generate", icon="PLAY")
+        if generation is not None and generation.incomplete:
+            self._draw_outcome(column, generation.message)
+
+    def _draw_progress(self, column: bpy.types.UILayout) -> None:
+        generation = stream.generation
         done, total = generation.frames_done, generation.frames_total
         text = f"{done} / {total} frames" if done else generation.message
-        column.progress(factor=done / total, text=text)
-        column.operator("kmm.cancel", icon="CANCEL")
+        if generation.seconds_left is not None and generation.seconds_left >= 1:
+            text += f", {generation.seconds_left:.0f} s left"
+        column.progress(factor=max(generation.progress, done / total / max(1, generation.takes)), text=text)
+        row = column.row(align=True)
+        row.operator("kmm.cancel", text="Stop and Keep", icon="PAUSE").restore = False
+        row.operator("kmm.cancel", text="Cancel", icon="CANCEL").restore = True
+
+    def _draw_takes(self, column: bpy.types.UILayout) -> None:
+        generation = stream.generation
+        row = column.row(align=True)
+        row.operator("kmm.take_show", text="", icon="TRIA_LEFT").step = -1
+        name = row.row()
+        name.alignment = "CENTER"
+        name.label(text=f"Take {generation.shown + 1} of {generation.takes}")
+        row.operator("kmm.take_show", text="", icon="TRIA_RIGHT").step = 1
+        row = column.row(align=True)
+        row.scale_y = 1.5
+        row.operator("kmm.take_accept", text="Accept", icon="CHECKMARK")
+        row.operator("kmm.take_reject", text="Reject All", icon="X")
 
     def _draw_outcome(self, layout: bpy.types.UILayout, message: str) -> None:
         lines = layout.column(align=True)

@@ -3,50 +3,102 @@
 from __future__ import annotations
 
 import bpy
-from bpy.props import FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    CollectionProperty,
+    EnumProperty,
+    FloatProperty,
+    IntProperty,
+    PointerProperty,
+)
 
-from . import armature
+from . import markers, performer, storyboard
+
+
+def _board_changed(settings: KMM_Settings, context: bpy.types.Context) -> None:
+    scene = settings.id_data
+    markers.update(scene, storyboard.boundaries(scene))
 
 
 class KMM_Settings(bpy.types.PropertyGroup):
-    prompt: StringProperty(
-        name="Prompt",
-        description="What the character does, in plain English: a person walks and turns left",
-        default="a person walks forward",
-        maxlen=512,
-    )
-    seconds: FloatProperty(
-        name="Duration",
-        description="Length of the motion. It starts at the current frame",
-        default=4.0,
-        min=0.1,
-        max=3600.0,
-        soft_min=1.0,
-        soft_max=20.0,
-        step=50,
-        precision=1,
-        unit="TIME_ABSOLUTE",
-    )
-    seed: IntProperty(
-        name="Seed",
-        description="The same prompt, duration and seed give the same motion; another seed gives another take",
+    blocks: CollectionProperty(type=storyboard.KMM_Block)
+    active_block: IntProperty(name="Active Block", description="The block whose settings are shown below")
+    frame_start: IntProperty(
+        name="Start Frame",
+        description="Where the storyboard's first block begins",
         default=1,
-        min=0,
+        update=_board_changed,
     )
+    show_markers: BoolProperty(
+        name="Markers",
+        description="Show on the timeline where the blocks begin and end",
+        default=True,
+        update=_board_changed,
+    )
+    markers: CollectionProperty(type=markers.KMM_Marker)
     character: PointerProperty(
         name="Character",
         description="The KMM armature that gets the motion. Empty: a new one is made. "
         "A KMM armature that is selected and active goes before it",
         type=bpy.types.Object,
-        poll=lambda _, obj: armature.is_smpl(obj),
+        poll=lambda _, obj: performer.usable(obj),
+    )
+    takes: IntProperty(
+        name="Takes",
+        description="How many variations to make at once, to choose from",
+        default=1,
+        min=1,
+        max=8,
+    )
+    place: EnumProperty(
+        name="Start",
+        description="Where the motion starts",
+        items=(
+            ("ORIGIN", "At Origin", "On the armature's origin, facing its front"),
+            (
+                "HERE",
+                "Where It Stands",
+                "Where the character stands at the start frame, and the way it faces",
+            ),
+            (
+                "CONTINUE",
+                "After Last Key",
+                "After the character's last key, going on from the motion before it",
+            ),
+        ),
+    )
+    speed: FloatProperty(
+        name="Speed",
+        description="How fast the motion is played: with 2 the character does twice as much in the same time",
+        default=1.0,
+        min=0.1,
+        max=10.0,
+        soft_min=0.5,
+        soft_max=2.0,
+    )
+    in_place: BoolProperty(name="In Place", description="Keep the character above the spot where it starts")
+    loop: BoolProperty(name="Loop", description="Let the last pose and its velocity meet the first")
+    mirror: BoolProperty(name="Mirror", description="Exchange left and right")
+    accept_as: EnumProperty(
+        name="Keep As",
+        description="What a motion becomes when it is kept",
+        items=(
+            ("ACTION", "Action", "An action of its own, on the character"),
+            ("STRIP", "NLA Strip", "An action of its own, as a strip on a track of the character's NLA"),
+        ),
     )
 
 
+CLASSES = (storyboard.KMM_Block, markers.KMM_Marker, KMM_Settings)
+
+
 def register() -> None:
-    bpy.utils.register_class(KMM_Settings)
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
     bpy.types.Scene.kmm = PointerProperty(type=KMM_Settings)
 
 
 def unregister() -> None:
     del bpy.types.Scene.kmm
-    bpy.utils.unregister_class(KMM_Settings)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)

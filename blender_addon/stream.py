@@ -8,14 +8,16 @@ from __future__ import annotations
 import atexit
 import time
 import traceback
+from contextlib import suppress
 
 import bpy
 from bpy.app.handlers import persistent
 
-from . import preferences
+from . import preferences, storyboard
 from .engine import Engine
 from .find_python import find_python
-from .generation import Generation, Request, UserError
+from .generation import Generation
+from .request import Request, UserError
 
 TICK_SECONDS = 0.01  #: between two looks while something is going on
 IDLE_SECONDS = 1.0  #: between two looks whether an idle engine still lives
@@ -23,7 +25,11 @@ REDRAW_SECONDS = 0.1  #: between two redraws of the panel
 #: While one of these runs, no undo step may be made: it would hold a transform that may yet be cancelled.
 TRANSFORM_PREFIX = "TRANSFORM_OT_"
 
+#: Below this share a prompt gets a hint: fewer of the training captions are as far from their nearest neighbours.
+UNFAMILIAR = 0.02
+
 engine = Engine()
+familiarities: dict[str, float] = {}  #: of the prompts that were generated, by these weights
 generation: Generation | None = None
 
 _to_announce = False  # a generation has ended, and its undo step and report are still to come
@@ -60,8 +66,9 @@ def generate(context: bpy.types.Context, request: Request) -> Generation:
     global generation, _to_announce
     if running():
         raise UserError("A motion is being generated already; cancel it or wait for it")
-    request.check()
+    request.check(storyboard.rate(context.scene))
     start_engine(context)
+    settle()
     generation = Generation(context, request)
     _to_announce = True
     return generation
@@ -82,15 +89,34 @@ def wait() -> Generation:
     return generation
 
 
-def cancel() -> None:
-    """End the generation that is running, if one is."""
+def cancel(restore: bool = False) -> None:
+    """End the generation that is running, if one is; keep its keys, or have everything as it was before."""
     if running():
         assert generation is not None
-        generation.cancel()
+        generation.cancel(restore=restore)
 
 
 def running() -> bool:
     return generation is not None and not generation.ended
+
+
+def pending() -> bool:
+    """Whether takes wait to be accepted or rejected."""
+    return generation is not None and generation.pending
+
+
+def settle() -> None:
+    """Accept the take that is on the character, if takes wait: before something new begins."""
+    if pending():
+        assert generation is not None
+        with suppress(UserError):  # it is gone, which settles it as well
+            generation.accept()
+
+
+def hint(prompt: str) -> str:
+    """What to know about a prompt that was generated: whether it is far from what the weights know; "" if not."""
+    low = [p for p, value in familiarities.items() if p == prompt.strip() and value < UNFAMILIAR]
+    return "Far from what these weights know" if low else ""
 
 
 def watch() -> None:
@@ -152,8 +178,7 @@ def _redraw() -> None:
 
 @persistent
 def _before_load(*_: object) -> None:
-    if running():
-        assert generation is not None
+    if generation is not None:
         generation.abandon()
 
 
@@ -166,8 +191,7 @@ def _before_save(*_: object) -> None:
 
 @persistent
 def _after_undo(*_: object) -> None:
-    if running():
-        assert generation is not None
+    if generation is not None:
         generation.after_undo()
 
 

@@ -26,7 +26,7 @@ def start_engine(stream: ModuleType) -> None:
 
 def begin(stream: ModuleType, prompt: str, seconds: float, seed: int) -> None:
     """As the button does. Without a window Blender runs an operator's `execute` whatever one asks for."""
-    request = importlib.import_module(f"{PACKAGE}.generation").Request(prompt, seconds, seed)
+    request = importlib.import_module(f"{PACKAGE}.request").single(bpy.context.scene, prompt, seconds, seed)
     stream.generate(bpy.context, request)
 
 

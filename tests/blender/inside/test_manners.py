@@ -188,7 +188,7 @@ def test_a_file_saved_in_mid_generation_holds_no_run_state(
     scene = bpy.context.scene
     obj = scene.kmm.character
     assert frames_of(obj) == list(range(1, 1 + saved))
-    assert set(scene.kmm.keys()) <= {"prompt", "seconds", "seed", "character"}
+    assert set(scene.kmm.keys()) <= {"blocks", "active_block", "character"}
     assert {k for k in scene.keys() if "kmm" in k} <= {"kmm"} and not list(obj.keys())  # noqa: SIM118
     assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
 

@@ -1,0 +1,83 @@
+"""In-betweening: the engine fills the frames between poses that are keyed, to a prompt."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from . import reading, storyboard
+from .kept_keys import Stretch
+from .planning import CONTEXT_SECONDS, INFINITY, action_of, base, carried, read, without_loop
+from .request import REACH_SECONDS, Given, Part, Request, UserError
+
+
+def span(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> tuple[int, int]:
+    """From the first to the last selected key; without a choice, from the key before the playhead to the one after.
+
+    Raises UserError.
+    """
+    action = action_of(obj)
+    if obj is None or action is None:
+        raise UserError("The character has no keys; key at least two poses, then fill what is between them")
+    chosen = reading.key_frames(obj, action, selected=True)
+    keys = reading.key_frames(obj, action)
+    if 1 < len(chosen) < len(keys):
+        return chosen[0], chosen[-1]
+    before = [frame for frame in keys if frame <= scene.frame_current]
+    after = [frame for frame in keys if frame > scene.frame_current]
+    if not before or not after:
+        raise UserError("There is no key on both sides of the current frame; select the keys to fill between")
+    return before[-1], after[0]
+
+
+def between(
+    scene: bpy.types.Scene,
+    obj: bpy.types.Object | None,
+    first: int,
+    last: int,
+    prompt: str,
+    seed: int,
+    given: str = "POSES",
+) -> Request:
+    """Frames first to last anew, except for what is given.
+
+    given: "POSES", the keyed frames among them, or "MOTION", the motion that leads up to the first and away from the
+    last. Raises UserError.
+    """
+    action = action_of(obj)
+    keys = reading.key_frames(obj, action) if obj is not None and action is not None else []
+    if obj is None or action is None or not keys:
+        raise UserError("The character has no keys; key at least two poses, then fill what is between them")
+    if last <= first + 1:
+        raise UserError(f"There is nothing to fill between frame {first} and frame {last}")
+    low, high = first, last
+    if given == "POSES":
+        frames = [frame for frame in keys if first <= frame <= last]
+        if not frames:
+            raise UserError(f"No pose is keyed from frame {first} to {last}; key one, or choose other frames")
+    else:
+        context = round(CONTEXT_SECONDS * storyboard.rate(scene))
+        low, high = min(first, max(keys[0], first - context)), max(last, min(keys[-1], last + context))
+        frames = [*range(low, first + 1), *range(last, high + 1)]
+    made = np.ones(high - low + 1, bool)
+    made[np.array(frames) - low] = False
+    if not made.any():
+        raise UserError(f"Every frame from {first} to {last} has a key; delete the keys of the gap first")
+    poses = [Stretch(frame, frame) for frame in frames if first < frame < last]
+    ends = [
+        Stretch(-INFINITY, first if first in frames else first - 1),
+        Stretch(last if last in frames else last + 1, INFINITY),
+    ]
+    fps = storyboard.rate(scene)
+    return Request(
+        prompt.strip()[:60],
+        (Part(prompt, high - low + 1, seed),),
+        low,
+        max(1, round(REACH_SECONDS * fps)),
+        without_loop(scene),
+        None,
+        Given(np.array(frames) - low, read(scene, obj, action, frames)),
+        made,
+        base(obj, action, [ends[0], *poses, ends[1]]),
+        carried(scene, action),
+    )

@@ -7,6 +7,7 @@ from . import (
     operators,
     panel,
     preferences,
+    retargeting,
     settings,
     storyboard,
     storyboard_panel,
@@ -26,6 +27,7 @@ MODULES = (
     storyboard_panel,
     panel,
     takes_panel,
+    retargeting,
     stream,
 )
 

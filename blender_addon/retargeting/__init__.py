@@ -1,67 +1,29 @@
 """Motion on any armature: from the engine's clips, or from any action of any humanoid armature.
 
-The functions here are for scripts, with or without a window; they change nothing but the target's animation.
+`retarget_action` and `retarget_clip` are for scripts, with or without a window, and need nothing registered. Read
+`retarget` first; `reading` and `writing` are its two halves.
 """
 
 from __future__ import annotations
 
 import bpy
-from kmm.clip import Clip
 from kmm.retarget import BoneMap, Options
 
-from . import reading, rigs
-from .writing import FromClips, Target, check_can_be_keyed, write
+from . import live, operators, panel, settings
+from .retarget import retarget_action, retarget_clip
 
-__all__ = ["BoneMap", "Options", "retarget_action", "retarget_clip"]
+__all__ = ["BoneMap", "Options", "register", "retarget_action", "retarget_clip", "unregister"]
 
-
-def retarget_action(
-    source: bpy.types.Object,
-    target: bpy.types.Object,
-    *,
-    action: bpy.types.Action | None = None,
-    source_map: BoneMap | None = None,
-    target_map: BoneMap | None = None,
-    options: Options | None = None,
-    frames: tuple[int, int] | None = None,
-    name: str | None = None,
-) -> bpy.types.Action:
-    """The motion of one armature as a new action on another, at the same frames.
-
-    action: of the source; None for all that animates it now. source_map, target_map: None for the one that fits the
-    bones' names, or a confident guess. frames: first and last; None for the action's own. name: of the new action.
-    Only mapped bones are keyed. The target's former action stays in the file. Raises ValueError with a sentence for
-    people.
-    """
-    if source.type != "ARMATURE":
-        raise ValueError(f"{source.name} is not an armature")
-    if source == target:
-        raise ValueError(f"{source.name} cannot be retargeted to itself; choose another armature as target")
-    check_can_be_keyed(target)
-    first, last = frames or reading.frame_range(source, action)
-    if last < first:
-        raise ValueError(f"The last frame, {last}, is before the first, {first}")
-    rig = rigs.read(source)
-    made = Target(target, rig, source_map or rigs.bone_map(source, rig, moves=True), target_map, options)
-    values = made(*reading.poses(source, action, rig, made.source_bones, range(first, last + 1)))
-    worn = action or (source.animation_data.action if source.animation_data else None)
-    called = (worn or source).name.removesuffix(f" ({source.name})")
-    return write(target, made, values, first, name or f"{called} ({target.name})")
+_register, _unregister = bpy.utils.register_classes_factory((*operators.CLASSES, *panel.CLASSES))
 
 
-def retarget_clip(
-    clip: Clip,
-    target: bpy.types.Object,
-    *,
-    target_map: BoneMap | None = None,
-    options: Options | None = None,
-    first_frame: int = 1,
-    name: str | None = None,
-) -> bpy.types.Action:
-    """A clip as a new action on an armature, one key a frame of the clip: resample it to the scene's rate before.
+def register() -> None:
+    settings.register()
+    _register()
+    live.register()
 
-    The rest is as in `retarget_action`. Raises ValueError.
-    """
-    made = FromClips(target, target_map, options)
-    prompt = clip.segments[0].prompt if clip.segments else "motion"
-    return write(target, made, made(clip), first_frame, name or f"{prompt} ({target.name})")
+
+def unregister() -> None:
+    live.unregister()
+    _unregister()
+    settings.unregister()

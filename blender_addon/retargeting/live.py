@@ -1,0 +1,39 @@
+"""What is generated goes onto a rig while it comes: the armatures in the list of targets can perform, too."""
+
+from __future__ import annotations
+
+import bpy
+
+from .. import performer
+from .writing import FromClips
+
+
+def is_target(obj: bpy.types.Object | None) -> bool:
+    """Whether the user has put the armature on the list of targets, to be keyed while generating."""
+    if obj is None or obj.type != "ARMATURE":
+        return False
+    settings = bpy.context.scene.kmm_retargeting
+    return settings.live and obj in settings.used()
+
+
+def perform(obj: bpy.types.Object) -> performer.Performer:
+    """Raises ValueError."""
+    settings = bpy.context.scene.kmm_retargeting
+    target = FromClips(obj, settings.table_of(obj), settings.options())
+
+    def prepare(worn: bpy.types.Object) -> None:
+        action = worn.animation_data.action
+        target.begin(action, int(action.frame_range[0]))
+
+    return performer.Performer(target.channels, target, prepare)
+
+
+KIND = performer.Kind(is_target, perform)
+
+
+def register() -> None:
+    performer.KINDS.append(KIND)
+
+
+def unregister() -> None:
+    performer.KINDS.remove(KIND)

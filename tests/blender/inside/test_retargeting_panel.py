@@ -1,0 +1,153 @@
+"""Retargeting as the panel does it: lists, tables of bones, maps on disk, and the operators from scripts."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import pytest
+from kmm.retarget.bone_map import load, named, save
+
+from . import rigs
+from .install import PACKAGE
+from .motions import stroll
+from .test_retargeting import limb_errors, source, watch
+
+retargeting = importlib.import_module(f"{PACKAGE}.retargeting")
+maps = importlib.import_module(f"{PACKAGE}.retargeting.maps")
+
+
+@pytest.fixture(autouse=True)
+def no_maps_of_the_users() -> Iterator[None]:
+    yield
+    for path in maps.folder().glob("*.toml"):
+        path.unlink()
+
+
+def select(*objects: bpy.types.Object) -> None:
+    bpy.ops.object.select_all(action="DESELECT")
+    for obj in objects:
+        obj.select_set(True)
+    bpy.context.view_layer.objects.active = objects[0] if objects else None
+
+
+def test_from_the_list_of_targets(scene: bpy.types.Scene) -> None:
+    """One motion onto two rigs that were selected and added, one of which is then ticked off."""
+    giver, first, second = (rigs.built(kind) for kind in ("unreal4", "mixamo", "vrm"))
+    retargeting.retarget_clip(stroll(), giver.armature)
+    settings = scene.kmm_retargeting
+    settings.source.object = giver.armature
+    settings.feet = False
+    select(giver.armature, first.armature, second.armature)
+    assert bpy.ops.kmm.retarget_add() == {"FINISHED"}
+    assert [t.object for t in settings.targets] == [first.armature, second.armature]
+    assert [t.title for t in settings.targets] == ["Mixamo", "VRM humanoid"]
+    assert all(t.how == "By names, 100% sure" and not t.problems for t in settings.targets)
+    with pytest.raises(RuntimeError, match="No further armature"):
+        bpy.ops.kmm.retarget_add()
+    settings.targets[1].use = False
+    select()
+    assert bpy.ops.kmm.retarget() == {"FINISHED"}
+    assert limb_errors(source(), watch(first, range(1, 61))).max() < 0.1
+    assert second.armature.animation_data is None
+    settings.targets[1].use = True
+    bpy.ops.kmm.retarget()
+    assert limb_errors(source(), watch(second, range(1, 61))).max() < 0.1
+    settings.index = 0
+    bpy.ops.kmm.retarget_remove()
+    assert [t.object for t in settings.targets] == [second.armature]
+
+
+def test_from_a_script_by_names_alone(scene: bpy.types.Scene) -> None:
+    giver, taker = rigs.built("unreal4"), rigs.built("unknown")
+    action = retargeting.retarget_clip(stroll(), giver.armature)
+    scene.kmm_retargeting.feet = False
+    assert bpy.ops.kmm.retarget(source="unreal4", target="unknown", action=action.name) == {"FINISHED"}
+    assert limb_errors(source(), watch(taker, range(1, 61))).max() < 0.1
+    for call, words in (
+        ({"source": "nobody"}, "There is no object nobody"),
+        ({"source": "unreal4", "target": "unknown", "action": "nothing"}, "There is no action nothing"),
+        ({"source": "unknown skin", "target": "unreal4"}, "is not an armature"),
+        ({}, "There is no source"),
+        ({"source": "unreal4"}, "There is no target"),
+    ):
+        select()
+        with pytest.raises(RuntimeError, match=words) as error:
+            bpy.ops.kmm.retarget(**call)
+        assert len(str(error.value).strip().splitlines()) == 1
+
+
+def test_a_map_is_mended_in_the_table_saved_and_found_again(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    taker = rigs.built("unknown").armature
+    settings = scene.kmm_retargeting
+    settings.targets.add().object = taker
+    rig = settings.targets[0]
+    assert rig.how.startswith("By shape") and not rig.problems
+    rows = {row.role: row for row in rig.rows}
+    right = {row.role: row.bone for row in rig.rows if row.role.startswith("right_")}
+
+    thigh, rows["left_thigh"].bone = rows["left_thigh"].bone, "no such bone"
+    assert rig.how == "Edited" and 'There is no bone "no such bone"' in rig.problems
+    with pytest.raises(RuntimeError, match="left_thigh"):
+        giver = rigs.built("unreal4").armature
+        retargeting.retarget_clip(stroll(), giver)
+        bpy.ops.kmm.retarget(source="unreal4", target="unknown")
+    rows = {row.role: row for row in rig.rows}
+    rows["left_thigh"].bone = thigh
+    assert not rig.problems
+
+    for row in rig.rows:
+        if row.role.startswith("right_"):
+            row.bone = ""
+    assert "right thigh" in rig.problems
+    bpy.ops.kmm.map_mirror(side="left")
+    # a rig whose names do not say the side cannot be filled by its names
+    mirrored = {row.role: row.bone for row in rig.rows if row.role.startswith("right_")}
+    assert mirrored != right and bpy.ops.kmm.map_guess() == {"FINISHED"}
+    assert {row.role: row.bone for row in rig.rows if row.role.startswith("right_")} == right
+
+    rig.title = "My monster/1"
+    bpy.ops.kmm.map_save()
+    (path,) = maps.folder().glob("*.toml")
+    assert path.name == "My monster_1.toml" and load(path).bones["left_thigh"] == (thigh,)
+    bpy.ops.kmm.map_guess()
+    assert rig.title == "My monster/1" and rig.how == "By names, 100% sure"
+    (maps.folder() / "broken.toml").write_text("bones = 1")
+    bpy.ops.kmm.map_guess()
+    assert rig.title == "My monster/1"
+    save(named("mixamo"), tmp_path / "other.toml")
+    bpy.ops.kmm.map_load(filepath=str(tmp_path / "other.toml"))
+    assert rig.title == "Mixamo" and "0% found" in rig.how and rig.problems
+    with pytest.raises(RuntimeError, match=r"broken\.toml: "):
+        bpy.ops.kmm.map_load(filepath=str(maps.folder() / "broken.toml"))
+
+
+def test_one_side_fills_the_other_where_names_say_the_side(scene: bpy.types.Scene) -> None:
+    taker = rigs.built("mixamo").armature
+    settings = scene.kmm_retargeting
+    settings.targets.add().object = taker
+    rig = settings.targets[0]
+    before = rig.bone_map()
+    for row in rig.rows:
+        if row.role.startswith("right_"):
+            row.bone = ""
+    bpy.ops.kmm.map_mirror(side="left")
+    assert rig.bone_map() == before and not rig.problems
+
+
+def test_a_chain_gets_longer_and_a_control_rig_keeps_its_switches(scene: bpy.types.Scene) -> None:
+    taker = rigs.rigify()
+    settings = scene.kmm_retargeting
+    settings.targets.add().object = taker.armature
+    rig = settings.targets[0]
+    assert rig.bone_map() == named("rigify") or rig.bone_map().properties == named("rigify").properties
+    count = len(rig.rows)
+    bpy.ops.kmm.map_add(role="spine")
+    bpy.ops.kmm.map_add(role="upper_arm")
+    assert len(rig.rows) == count + 3
+    assert [row.bone for row in rig.rows if row.role == "spine"][-1] == ""
+    assert rig.bone_map().bones["spine"] == named("rigify").bones["spine"]  # an empty row is none
+    bpy.ops.kmm.map_choose(name="Rigify deform bones")
+    assert "DEF-thigh.L" in rig.bone_map().names

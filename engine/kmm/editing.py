@@ -64,8 +64,8 @@ def loop(clip: Clip, blend: int = BLEND_FRAMES) -> Clip:
         clip,
         slice(len(clip) - n, len(clip)),
         floor=drift[:2] * span * ((1 - back[:, None]) ** 3) / 3,
-        height=_fade(back, offset[2], -drift[2] * span),
-        turns=_fade(back, turn, -rate * span),
+        height=fade(back, offset[2], -drift[2] * span),
+        turns=fade(back, turn, -rate * span),
     )
 
 
@@ -87,8 +87,8 @@ def _append(a: Clip, b: Clip, blend: int) -> Clip:
             slice(0, len(b)),
             # along the floor the surplus velocity dies away and where it has led to is kept: no sliding back
             floor=drift[:2] * n * (1 - (1 - s[:, None]) ** 3) / 3,
-            height=_fade(s, offset[2], drift[2] * n),
-            turns=_fade(s, turn, rate * n),
+            height=fade(s, offset[2], drift[2] * n),
+            turns=fade(s, turn, rate * n),
         )
     return Clip(
         np.concatenate([a.translation, b.translation]),
@@ -129,7 +129,7 @@ def _rate(turn: Array, spin: Array, wanted: Array) -> Array:
     return np.asarray(surplus - crossed / 2 + np.cross(turn, crossed) / 12)
 
 
-def _fade(s: Array, value: Array, slope: Array) -> Array:
+def fade(s: Array, value: Array, slope: Array) -> Array:
     """Rows of the quintic with the given value and slope at s = 0, neither at s = 1, straight at both."""
     value, slope = np.asarray(value), np.asarray(slope)
     s = s.reshape(-1, *(1,) * value.ndim)

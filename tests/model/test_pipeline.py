@@ -11,10 +11,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kmm.model import features as ft
-from kmm.model import pipeline as pl
 from kmm.model import weights as wt
+from kmm.model import windows as wd
 from kmm.model.generator import GIVEN, PADDING, SEGMENT, Layout
 from kmm.model.pipeline import Frames, Pipeline, Progress
+from kmm.model.streaming import FrameStream
 
 from .small import Block, write_weights
 
@@ -26,15 +27,15 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 @given(st.lists(st.integers(4, 3000), min_size=1, max_size=8))
 def test_windows_cover_every_token_once_and_stay_in_their_segment(durations: list[int]) -> None:
-    windows = pl.plan(durations)
+    windows = wd.plan(durations)
     assert windows[0].first == 0 and windows[-1].last == -(-sum(durations) // 4)
     for a, b in itertools.pairwise(windows):
         assert a.last == b.first
     ends = np.cumsum(durations)
     for w in windows:
-        assert w.start <= w.first < w.last <= w.end and w.last - w.first <= pl.WINDOW
+        assert w.start <= w.first < w.last <= w.end and w.last - w.first <= wd.WINDOW
         assert abs(4 * w.end - ends[w.segment]) <= 3
-    assert windows[0].last <= max(pl.FIRST_WINDOW, 1)
+    assert windows[0].last <= max(wd.FIRST_WINDOW, 1)
 
 
 @settings(deadline=None, max_examples=8)
@@ -58,7 +59,7 @@ def test_exactly_the_frames_asked_in_order(pipeline: Pipeline, durations: list[i
 def test_streamed_frames_are_those_of_decoding_all_at_once(pipeline: Pipeline) -> None:
     torch.manual_seed(1)
     tokens = torch.randint(0, 32, (90, 6))
-    stream = pl._FrameStream(pipeline, 357)
+    stream = FrameStream(pipeline.tokenizer, 357)
     parts, at = [], 0
     for size in (16, 20, 3, 1, 36, 14):
         at += size

@@ -180,14 +180,14 @@ def test_a_client_that_never_reads_is_given_up(start_engine: Start) -> None:
 )
 def test_a_model_that_fails_fails_one_request(start_engine: Start, fault: str, sentence: str) -> None:
     prelude = f"""
-from kmm.model.pipeline import _FrameStream
-push = _FrameStream.push
+from kmm.model.streaming import FrameStream
+push = FrameStream.push
 def broken(*a, **k):
     if len(fails):
         fails.pop()
         {fault}
     return push(*a, **k)
-_FrameStream.push, fails = broken, [1]
+FrameStream.push, fails = broken, [1]
 """
     engine = start_engine(prelude=prelude)
     with engine.connect() as client:

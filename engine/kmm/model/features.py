@@ -53,7 +53,7 @@ def encode(clip: Clip) -> Array:
         [cos * step[:, 0] + sin * step[:, 1], -sin * step[:, 0] + cos * step[:, 1]], axis=-1
     )
     rotations = clip.rotations.copy()
-    rotations[:, 0] = rot.multiply(_about_z(-yaw), rotations[:, 0])
+    rotations[:, 0] = rot.multiply(about_z(-yaw), rotations[:, 0])
     contacts = np.zeros((len(clip), 4)) if clip.contacts is None else clip.contacts
     parts = [
         turn[:, None],
@@ -76,14 +76,14 @@ def decode(features: Array, start: RootState | None = None) -> tuple[Clip, RootS
     x = start.x + np.cumsum(cos * step[:, 0] - sin * step[:, 1])
     y = start.y + np.cumsum(sin * step[:, 0] + cos * step[:, 1])
     rotations = rot.from_6d(features[:, ROTATIONS].reshape(count, 22, 6))
-    rotations[:, 0] = rot.multiply(_about_z(yaw), rotations[:, 0])
+    rotations[:, 0] = rot.multiply(about_z(yaw), rotations[:, 0])
     translation = np.stack([x, y, features[:, 3]], axis=-1)
     contacts = np.clip(features[:, CONTACTS], 0.0, 1.0)
     end = RootState(float(yaw[-1]), float(x[-1]), float(y[-1])) if count else start
     return Clip(translation, rotations, FPS, contacts), end
 
 
-def _about_z(yaw: Array) -> Array:
+def about_z(yaw: Array) -> Array:
     zero = np.zeros_like(yaw)
     return np.stack([np.cos(yaw / 2), zero, zero, np.sin(yaw / 2)], axis=-1)
 

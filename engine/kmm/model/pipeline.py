@@ -1,14 +1,13 @@
 """Pipeline: prompts with durations in, one continuous motion out, frame by frame as it becomes final.
 
-The motion is made in windows of tokens. Each window is filled in over a few network evaluations by confidence
-(MaskGIT, arXiv 2202.04200) with classifier-free guidance, going on from the tokens before it; then the residual
-Mamba adds the finer layers and the decoder turns tokens into frames. A frame leaves once every token within the
-decoder's reach is final. The first window is short, so that the first poses come at once.
+The motion is made in windows of tokens (`windows`). Each is filled in over a few network evaluations (`filling`),
+going on from the tokens before it and leading into those after it that are known (`known`); then the decoder turns
+tokens into frames, which leave once every token within its reach is final (`streaming`), bent to meet what is given
+(`fitting`).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,17 +19,16 @@ from torch import Tensor
 
 from kmm.clip import Clip, Segment
 from kmm.given import Given
-from kmm.model import features as ft
 from kmm.model import weights as wt
-from kmm.model.generator import GIVEN, SEGMENT, Layout
+from kmm.model.filling import Filling
+from kmm.model.fitting import TRANSITION_FRAMES
+from kmm.model.known import encode, known_tokens
+from kmm.model.streaming import Frames, FrameStream, decode
 from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import FRAMES_PER_TOKEN
+from kmm.model.windows import AFTER, CONTEXT, FIRST_WINDOW, LONGEST, Window, plan
 
-FIRST_WINDOW = 16  #: tokens of the first window of a request
-WINDOW = (
-    40  #: most tokens of a later window; with CONTEXT shorter than the longest sequences of training (56)
-)
-CONTEXT = 12  #: tokens before a window that it goes on from
+__all__ = ["Frames", "Pipeline", "Progress", "Prompt", "check", "choose_device", "collect"]
 
 
 class Prompt(Protocol):
@@ -50,43 +48,6 @@ class Progress:
 
     done: int
     total: int
-
-
-@dataclass(frozen=True)
-class Frames:
-    """Final poses of frames [start, start + n), float32; shapes as in Clip."""
-
-    start: int
-    translation: NDArray[np.float32]
-    rotations: NDArray[np.float32]
-    contacts: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Window:
-    """Tokens [first, last) of a request, all in one segment, which is tokens [start, end)."""
-
-    segment: int
-    start: int
-    end: int
-    first: int
-    last: int
-
-
-def plan(durations: Sequence[int]) -> list[Window]:
-    """Windows that cover segments of the given frames in order; long segments are split evenly."""
-    boundaries = [round(b / FRAMES_PER_TOKEN) for b in np.cumsum([0, *durations])]
-    boundaries[-1] = -(-sum(durations) // FRAMES_PER_TOKEN)
-    windows: list[Window] = []
-    for index, (start, end) in enumerate(itertools.pairwise(boundaries)):
-        cuts = [start]
-        if not windows and end - start > FIRST_WINDOW:
-            cuts.append(start + FIRST_WINDOW)
-        left = end - cuts[-1]
-        parts = -(-left // WINDOW)
-        cuts += [cuts[-1] + round(left * (i + 1) / parts) for i in range(parts)]
-        windows += [Window(index, start, end, a, b) for a, b in itertools.pairwise(cuts)]
-    return windows
 
 
 class Pipeline:
@@ -120,43 +81,107 @@ class Pipeline:
     ) -> Iterator[Progress | Frames]:
         """Progress after every network evaluation, Frames as they become final, together exactly the frames asked.
 
-        Closing the iterator stops the work at once. The same request gives the same motion on the same machine.
-        Raises ValueError before the first event if a segment cannot be made.
-        """
-        check(segments)
-        if given or loop:
-            raise ValueError("This engine cannot keep to given frames or make loops.")
-        return self._generate(segments, seed, guidance)
+        given: frames that are there already, and come out as they are; the motion is then made in their world.
+        loop: pose, height and velocity at the end lead into those of the start. transition_frames: how many made
+        frames are bent on each side of a seam.
 
-    def clip(self, segments: Sequence[Prompt], seed: int = 0, guidance: float | None = None) -> Clip:
-        """The whole motion at once."""
-        return collect(self.generate(segments, seed, guidance), segments)
+        Closing the iterator stops the work at once. The same request gives the same motion on the same machine.
+        Raises ValueError before the first event if a request cannot be made.
+        """
+        given = given or Given()
+        check(segments, given, loop)
+        transition = TRANSITION_FRAMES if transition_frames is None else transition_frames
+        return self._generate(segments, seed, guidance, given, loop, transition)
+
+    def clip(
+        self,
+        segments: Sequence[Prompt],
+        seed: int = 0,
+        guidance: float | None = None,
+        *,
+        given: Given | None = None,
+        loop: bool = False,
+        transition_frames: int | None = None,
+    ) -> Clip:
+        """The whole motion at once; arguments as for `generate`."""
+        events = self.generate(
+            segments, seed, guidance, given=given, loop=loop, transition_frames=transition_frames
+        )
+        return collect(events, segments)
 
     def _generate(
-        self, segments: Sequence[Prompt], seed: int, guidance: float | None
+        self,
+        segments: Sequence[Prompt],
+        seed: int,
+        guidance: float | None,
+        given: Given,
+        loop: bool,
+        transition: int,
     ) -> Iterator[Progress | Frames]:
         durations = [s.duration_frames for s in segments]
         total = sum(durations)
         scale = self.sampling.guidance if guidance is None else guidance
-        windows = plan(durations)
-        tokens = torch.zeros(0, self.generator.config.token_layers, dtype=torch.long)
-        stream = _FrameStream(self, total)
+        tokens, known = known_tokens(self.tokenizer, given, total)
+        stream = FrameStream(self.tokenizer, total, given, loop, transition)
+        first = (
+            min(FIRST_WINDOW, len(tokens) // 2) if loop else FIRST_WINDOW
+        )  # a loop's end must see its start
+        pushed = _run(known, 0)
+        if frames := stream.push(tokens[:pushed], last=False):
+            yield frames
         current, noise, text = -1, torch.Generator(), (torch.empty(0), torch.empty(0))
-        for window in windows:
+        for window in plan(durations, known, first):
             if window.segment != current:
                 current = window.segment
                 own = segments[current].seed
                 # a segment's noise is its own: regenerating it alone does not depend on its neighbours' noise
                 noise.manual_seed(own if own is not None else seed * 1_000_003 + current)
                 text = self._read(segments[current].prompt)
-            width = (window.last - window.first) * FRAMES_PER_TOKEN
-            fill = _Fill(self, window, tokens[-CONTEXT:], text, scale, noise)
-            for share in fill.run():
+            fill = self._filling(window, tokens, known, text, noise, total if loop else None)
+            final = window.last + _run(known, window.last)
+            width = (final - window.first) * FRAMES_PER_TOKEN
+            for share in fill.run(scale):
                 yield Progress(min(total, int(window.first * FRAMES_PER_TOKEN + width * share)), total)
-            tokens = torch.cat([tokens[-(CONTEXT + 2 * self.tokenizer.reach) :], fill.result()])
-            frames = stream.push(fill.result(), last=window is windows[-1])
-            if frames is not None:
-                yield frames
+            tokens[window.first : window.last] = fill.result()
+            if final < len(tokens):
+                if frames := stream.push(tokens[pushed:final], last=False):
+                    yield frames
+                pushed = final
+        rest = tokens[pushed:]
+        if loop:
+            rest = torch.cat([rest, self._again(tokens, total)])
+        if frames := stream.push(rest, last=True):
+            yield frames
+
+    def _filling(
+        self,
+        window: Window,
+        tokens: Tensor,
+        known: NDArray[np.bool_],
+        text: tuple[Tensor, Tensor],
+        noise: torch.Generator,
+        loop: int | None,
+    ) -> Filling:
+        """A window among the tokens that are final; loop: after so many frames the motion begins again."""
+        inside = slice(window.first, window.last)
+        if loop is not None and window.last == len(tokens):
+            after = self._again(tokens[: window.first], loop)
+        else:
+            after = tokens[window.last : window.last + min(AFTER, _run(known, window.last))]
+        room = LONGEST - (window.last - window.first) - len(after)
+        before = tokens[max(0, window.first - min(CONTEXT, room)) : window.first]
+        parts = (before, tokens[inside], after)
+        return Filling(
+            self.generator, self.sampling, window, text, noise, parts, torch.from_numpy(known[inside])
+        )
+
+    def _again(self, tokens: Tensor, total: int) -> Tensor:
+        """The first tokens once more, as they would follow those of so many frames."""
+        phase = -total % FRAMES_PER_TOKEN  # the last token reaches so many frames into the motion's start
+        if phase == 0 or not len(tokens):
+            return tokens[:AFTER]
+        features = decode(self.tokenizer, tokens[: AFTER + self.tokenizer.reach])
+        return encode(self.tokenizer, features[phase:])[:AFTER]
 
     @torch.inference_mode()
     def _read(self, prompt: str) -> tuple[Tensor, Tensor]:
@@ -166,118 +191,7 @@ class Pipeline:
         return self.generator.read_text(latents.expand(2, -1, -1), mask.expand(2, -1), drop)
 
 
-class _Fill:
-    """One window: masked tokens filled in by confidence, then the residual layers."""
-
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        window: Window,
-        given: Tensor,
-        text: tuple[Tensor, Tensor],
-        guidance: float,
-        noise: torch.Generator,
-    ) -> None:
-        self.model, self.sampling = pipeline.generator, pipeline.sampling
-        self.text, self.mask = text
-        self.guidance, self.noise = guidance, noise
-        self.given, self.count = len(given), window.last - window.first
-        at = torch.arange(window.first - self.given, window.last)
-        role = torch.where(at < window.first, GIVEN, SEGMENT)
-        device = self.text.device
-        self.layout = Layout(*(t[None].to(device) for t in (role, at - window.start, window.end - 1 - at)))
-        fresh = torch.zeros(self.count, given.shape[1], dtype=torch.long)
-        self.tokens = torch.cat([given, fresh])[None].to(device)
-        self.tokens[0, self.given :, 0] = self.model.mask_token
-
-    def run(self) -> Iterator[float]:
-        """Works one network evaluation at a time; yields the share of the work done after each."""
-        layers = self.model.config.token_layers
-        steps = min(self.sampling.steps, self.count)
-        evaluations = steps + layers - 1
-        for step in range(steps):
-            self._restore(step, steps)
-            yield (step + 1) / evaluations
-        for layer in range(1, layers):
-            self._refine(layer)
-            yield (steps + layer) / evaluations
-
-    def result(self) -> Tensor:
-        """(n, 6) the window's tokens, on the CPU."""
-        return self.tokens[0, self.given :].cpu()
-
-    @torch.inference_mode()
-    def _restore(self, step: int, steps: int) -> None:
-        """One evaluation of the masked Mamba: keep the surest guesses, as many as the cosine schedule says."""
-        base = self.tokens[..., 0]
-        two = Layout(
-            *(t.expand(2, -1) for t in (self.layout.role, self.layout.since_start, self.layout.to_end))
-        )
-        logits = (
-            self.model.logits(self.text, self.mask, base.expand(2, -1), two)[:, self.given :].float().cpu()
-        )
-        logits = logits[1] + self.guidance * (logits[0] - logits[1])
-        open_ = (base[0, self.given :] == self.model.mask_token).cpu()
-        floor = logits.topk(min(self.sampling.keep, logits.shape[-1]), dim=-1).values[:, -1:]
-        probability = (logits / self.sampling.temperature).masked_fill(logits < floor, -torch.inf).softmax(-1)
-        guess = torch.multinomial(probability, 1, generator=self.noise)[:, 0]
-        confidence = probability.gather(-1, guess[:, None])[:, 0].clamp(min=1e-9).log()
-        # noise that fades lets early steps explore and late steps trust the network
-        uniform = torch.rand(self.count, generator=self.noise).clamp(1e-9, 1 - 1e-9)
-        confidence = confidence - (1 - (step + 1) / steps) * (-uniform.log()).log()
-        confidence = confidence.masked_fill(~open_, -torch.inf)
-        remain = int(np.floor(self.count * np.cos(0.5 * np.pi * (step + 1) / steps) + 1e-9))
-        take = int(open_.sum()) - remain
-        if take > 0:
-            chosen = confidence.topk(take).indices
-            self.tokens[0, self.given + chosen, 0] = guess[chosen].to(self.tokens.device)
-
-    @torch.inference_mode()
-    def _refine(self, layer: int) -> None:
-        logits = self.model.residual_logits(self.text[:1], self.mask[:1], self.tokens, layer, self.layout)
-        self.tokens[0, self.given :, layer] = logits[0, self.given :].argmax(-1)
-
-
-class _FrameStream:
-    """Tokens in, frames out as soon as no later token can change them; the same as decoding all at once."""
-
-    def __init__(self, pipeline: Pipeline, total: int) -> None:
-        self.tokenizer, self.total = pipeline.tokenizer, total
-        self.tokens = torch.zeros(0, pipeline.generator.config.token_layers, dtype=torch.long)
-        self.dropped = 0  # tokens that no frame to come depends on
-        self.sent = 0  # frames
-        self.root = ft.RootState()
-
-    def push(self, tokens: Tensor, last: bool) -> Frames | None:
-        reach = self.tokenizer.reach
-        self.tokens = torch.cat([self.tokens, tokens])
-        known = self.dropped + len(self.tokens)
-        stop = self.total if last else (known - reach) * FRAMES_PER_TOKEN
-        if stop <= self.sent:
-            return None
-        features = self._decode()[
-            self.sent - self.dropped * FRAMES_PER_TOKEN : stop - self.dropped * FRAMES_PER_TOKEN
-        ]
-        if self.sent == 0:
-            features[0, [0, 1, 2]] = 0.0  # a clip starts at the origin facing -Y
-        clip, self.root = ft.decode(features, self.root)
-        assert clip.contacts is not None
-        start, self.sent = self.sent, stop
-        useless = max(0, self.sent // FRAMES_PER_TOKEN - reach - self.dropped)
-        self.tokens, self.dropped = self.tokens[useless:], self.dropped + useless
-        f32 = np.float32
-        return Frames(
-            start, clip.translation.astype(f32), clip.rotations.astype(f32), clip.contacts.astype(f32)
-        )
-
-    @torch.inference_mode()
-    def _decode(self) -> NDArray[np.float32]:
-        device = next(self.tokenizer.parameters()).device
-        out: NDArray[np.float32] = self.tokenizer.decode(self.tokens[None].to(device))[0].cpu().numpy()
-        return out
-
-
-def check(segments: Sequence[Prompt]) -> None:
+def check(segments: Sequence[Prompt], given: Given, loop: bool) -> None:
     """ValueError with one sentence if a request cannot be made."""
     if not segments:
         raise ValueError("There is nothing to generate: give at least one prompt.")
@@ -288,6 +202,19 @@ def check(segments: Sequence[Prompt]) -> None:
             raise ValueError(
                 f"{segment.prompt!r} lasts {segment.duration_frames} frames: give it at least {FRAMES_PER_TOKEN}."
             )
+    last = sum(s.duration_frames for s in segments) - 1
+    if given and given.frames[-1] > last:
+        raise ValueError(f"Frame {given.frames[-1]} is given, but the motion ends with frame {last}.")
+    if loop and given and given.frames[-1] == last:
+        raise ValueError(
+            "The last frame of a loop is given: leave it free, so that it can lead into the first."
+        )
+
+
+def _run(known: NDArray[np.bool_], start: int) -> int:
+    """How many tokens from `start` on are known without a gap."""
+    unknown = np.flatnonzero(~known[start:])
+    return int(unknown[0]) if len(unknown) else len(known) - start
 
 
 def collect(events: Iterable[Progress | Frames], segments: Sequence[Prompt]) -> Clip:

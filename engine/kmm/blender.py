@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -44,12 +45,14 @@ def command(blender: Path | None = None) -> list[str] | None:
 
 def run(script: Path, job: dict[str, Any], blender: list[str]) -> str:
     """What a script prints in a Blender of `command`; it gets the job as JSON after `--`. Raises BlenderError."""
-    try:
-        done = subprocess.run(
-            [*blender, str(script), "--", json.dumps(job)], capture_output=True, text=True, timeout=SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        raise BlenderError(f"Blender had not finished after {SECONDS:g} seconds.") from None
+    arguments = [*blender, str(script), "--", json.dumps(job)]
+    # Folders of its own: a Blender that starts without the user's extensions throws their packages away
+    with tempfile.TemporaryDirectory() as resources:
+        environment = os.environ | {"BLENDER_USER_RESOURCES": resources}
+        try:
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=environment)
+        except subprocess.TimeoutExpired:
+            raise BlenderError(f"Blender had not finished after {SECONDS:g} seconds.") from None
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise BlenderError(f"Blender failed: {words[-1]}")

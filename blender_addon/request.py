@@ -12,6 +12,7 @@ from kmm.protocol import MAX_FRAMES, MAX_PROMPT_CHARACTERS
 from numpy.typing import NDArray
 
 from .kept_keys import Stretch
+from .limits import limits
 from .placing import Start
 
 REACH_SECONDS = 0.3  #: around a seam, where nothing else is said
@@ -129,7 +130,7 @@ def single(
     """One prompt from the current frame on. Raises UserError."""
     check_length(seconds)
     fps = scene.render.fps / scene.render.fps_base
-    part = Part(prompt, max(1, round(seconds * fps)), seed)
+    part = Part(prompt, limits([seconds * fps])[-1], seed)
     reach = max(1, round(REACH_SECONDS * fps))
     return Request(
         prompt.strip()[:60], (part,), scene.frame_current, reach, Options() if options is None else options

@@ -1,0 +1,114 @@
+"""Runs inside the tested Blender and answers questions about it; what a person does comes by mouse and keyboard.
+
+Listens on a port of 127.0.0.1 that it writes to the file $KMM_GUI_PORT. Each line that arrives is JSON: Python
+source, whose value goes back as JSON. The source sees this module's names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import traceback
+from contextlib import suppress
+from pathlib import Path
+
+import bpy
+
+POLL_SECONDS = 0.01
+
+
+class Ears:
+    """The socket, and the timer that looks at it."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server.setblocking(False)
+        self._client: socket.socket | None = None
+        self._heard = b""
+        target = Path(os.environ["KMM_GUI_PORT"])
+        temporary = target.with_suffix(".tmp")
+        temporary.write_text(str(self._server.getsockname()[1]))
+        temporary.replace(target)
+
+    def listen(self) -> float:
+        with suppress(BlockingIOError):
+            if self._client is None:
+                self._client, _ = self._server.accept()
+                self._client.setblocking(False)
+            data = self._client.recv(65536)
+            self._heard += data
+            if not data:
+                self._client = None
+        while b"\n" in self._heard and self._client is not None:
+            line, _, self._heard = self._heard.partition(b"\n")
+            self._client.setblocking(True)
+            self._client.sendall(json.dumps(answer(json.loads(line))).encode() + b"\n")
+            self._client.setblocking(False)
+        return POLL_SECONDS
+
+
+def answer(source: str) -> dict[str, object]:
+    try:
+        return {"value": eval(source, globals())}
+    except Exception:
+        return {"error": traceback.format_exc()}
+
+
+def regions() -> list[dict[str, object]]:
+    """Every region of every window: where it is, in pixels from the screen's bottom left."""
+    found = []
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions:
+                if region.width > 1 and region.height > 1:
+                    found.append(
+                        {
+                            "area": area.ui_type,
+                            "region": region.type,
+                            "box": (window.x + region.x, window.y + region.y, region.width, region.height),
+                        }
+                    )
+    return found
+
+
+def region_of(area: str, region: str) -> bpy.types.Region:
+    """The first one of this kind in the first editor of that kind."""
+    areas = (a for w in bpy.context.window_manager.windows for a in w.screen.areas if a.ui_type == area)
+    return next(r for a in areas for r in a.regions if r.type == region)
+
+
+def hovered() -> str:
+    """The button under the mouse: its operator call or its property's path; empty if there is none."""
+    manager = bpy.context.window_manager
+    for window in manager.windows:
+        for area in window.screen.areas:
+            for region in area.regions:
+                with bpy.context.temp_override(window=window, area=area, region=region):
+                    for operator in (bpy.ops.ui.copy_python_command_button, bpy.ops.ui.copy_data_path_button):
+                        if not operator.poll():
+                            continue
+                        manager.clipboard = ""
+                        with suppress(RuntimeError):
+                            if operator is bpy.ops.ui.copy_data_path_button:
+                                operator(full_path=True)
+                            else:
+                                operator()
+                            if manager.clipboard:
+                                return manager.clipboard
+    return ""
+
+
+def redraw() -> None:
+    """Draw everything now."""
+    bpy.ops.wm.redraw_timer(type="DRAW_WIN_SWAP", iterations=1)
+
+
+def close_last_window() -> None:
+    """As its close button does, which a screen without a window manager does not have."""
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[-1]):
+        bpy.ops.wm.window_close()
+
+
+ears = Ears()
+bpy.app.timers.register(ears.listen, persistent=True)

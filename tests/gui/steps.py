@@ -1,0 +1,48 @@
+"""What a person does in Blender's own windows, step by step."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from .window import Window
+
+ADDON = "bl_ext.user_default.kmm"
+
+
+def install(window: Window, archive: Path) -> None:
+    """Edit > Preferences > Get Extensions > Install from Disk, and close the Preferences again."""
+    window.press("Escape")  # the splash screen
+    window.press("ctrl+comma")
+    window.wait("any(r['area'] == 'PREFERENCES' for r in regions())")
+    time.sleep(0.5)
+    section = "bpy.context.preferences.active_section"
+    window.click_down("PREFERENCES", "NAVIGATION_BAR", f"{section} == 'EXTENSIONS'")
+    left, top, width, _ = window.box("PREFERENCES", "WINDOW")
+    window.screen.click(left + width - 18, top + 17)  # the menu beside the search field
+    time.sleep(0.5)
+    window.screen.press("f")  # its last line: Install _f_rom Disk
+    choose_file(window, archive)
+    window.wait(f"{ADDON!r} in bpy.context.preferences.addons")
+    window.ask("close_last_window()")
+    window.wait("len(bpy.context.window_manager.windows) == 1")
+
+
+def choose_file(window: Window, path: Path) -> None:
+    """Type the path into the file browser that is open, and confirm."""
+    window.wait("any(r['area'] == 'FILES' for r in regions())")
+    time.sleep(0.5)
+    window.write("params.directory", f"{path.parent}/", "FILES", "UI")
+    window.write("params.filename", path.name, "FILES", "EXECUTE")
+    window.click("bpy.ops.file.execute()", "FILES", "EXECUTE")
+    window.wait("not any(r['area'] == 'FILES' for r in regions())")
+
+
+def open_panel(window: Window) -> None:
+    """N, and the tab KMM."""
+    sidebar = "region_of('VIEW_3D', 'UI')"
+    if not window.ask(f"{sidebar}.width > 1"):
+        window.press("n")
+        window.wait(f"{sidebar}.width > 1")
+        time.sleep(0.5)
+    window.click_down("VIEW_3D", "UI", f"{sidebar}.active_panel_category == 'KMM'", across=0.97)

@@ -54,10 +54,11 @@ def _leg(side: str, contacts: slice) -> Leg:
 LEGS = (_leg("left", slice(0, 2)), _leg("right", slice(2, 4)))
 
 
-def lock_feet(clip: Clip, offsets: ArrayLike = REST_OFFSETS) -> Clip:
+def lock_feet(clip: Clip, offsets: ArrayLike = REST_OFFSETS, fixed: Flags | None = None) -> Clip:
     """The clip with feet that do not slide while they stand, by its contacts or, where it has none, by its joints.
 
-    offsets: (22, 3) of the body's joints. Frames in which no foot is shifted stay as they are, to the bit.
+    offsets: (22, 3) of the body's joints. fixed: (T,) frames whose poses must not change; the shift of a foot dies
+    away towards them. Frames in which no foot is shifted stay as they are, to the bit.
     """
     if len(clip) < 2:
         return clip
@@ -65,13 +66,15 @@ def lock_feet(clip: Clip, offsets: ArrayLike = REST_OFFSETS) -> Clip:
         np.asarray(clip.translation, float), np.asarray(clip.rotations, float), offsets
     )
     planted = standing(joints, clip.contacts, clip.fps)
+    blend, lift = (max(2, round(seconds * clip.fps)) for seconds in (BLEND_SECONDS, LIFT_SECONDS))
+    free = 1.0 if fixed is None else 1 - _presence(fixed, blend)[:, None]
     rotations = clip.rotations.copy()
     for leg in LEGS:
         touching = planted[:, leg.contacts]
-        shift = foot_shift(joints[:, [leg.ankle, leg.toe], :2], touching, clip.fps)
+        shift = free * foot_shift(joints[:, [leg.ankle, leg.toe], :2], touching, blend)
         moved = np.flatnonzero(np.abs(shift).max(-1) > 1e-9)
         if len(moved):
-            held = _presence(touching[:, 1], max(2, round(LIFT_SECONDS * clip.fps)))
+            held = _presence(touching[:, 1], lift)
             turned = _bend(leg, joints[moved], world[moved], shift[moved], held[moved])
             rotations[moved[:, None], [leg.hip, leg.knee, leg.ankle]] = turned
     return replace(clip, rotations=rotations)
@@ -85,8 +88,9 @@ def standing(joints: Array, contacts: Array | None, fps: float) -> Flags:
     """
     given = foot_contacts(joints, fps) if contacts is None else contacts
     flags = (np.asarray(given) > 0.5) & (speeds(joints[:, list(CONTACT_JOINTS)], fps) < SPEED_OFF)
-    for column in flags.T:
-        for start, stop in stretches(np.invert(column)):
+    for i in range(flags.shape[1]):
+        column: Flags = flags[:, i]
+        for start, stop in stretches(~column):
             if start > 0 and stop < len(column) and stop - start < SHORT_SECONDS * fps:
                 column[start:stop] = True
         for start, stop in stretches(column):
@@ -101,21 +105,22 @@ def stretches(flags: Flags) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
-def foot_shift(places: Array, touching: Flags, fps: float) -> Array:
+def foot_shift(places: Array, touching: Flags, blend: int) -> Array:
     """(T, 2) by how much to shift a foot along the floor.
 
-    places: (T, 2, 2) of ankle and toe; touching: (T, 2) whether each touches the floor.
+    places: (T, 2, 2) of ankle and toe; touching: (T, 2) whether each touches the floor. blend: frames in which the
+    shift comes before a stand and goes after it.
     """
     steps = np.diff(places, axis=0)
     both = touching[1:] & touching[:-1]
     # the ankle counts only where the toe does not touch: a heel that lifts moves, and stands on its toe
     step = np.where((both[:, 0] & ~both[:, 1])[:, None], steps[:, 0], steps[:, 1])
     shift = np.zeros((len(places), 2))
-    stands = stretches(touching.any(-1))
+    stands = stretches(touching[:, 0] | touching[:, 1])
     for start, stop in stands:
         slid = np.concatenate([np.zeros((1, 2)), np.cumsum(step[start : stop - 1], axis=0)])
         shift[start:stop] = _soft(slid.mean(0) - slid)
-    return shift + _between(shift, stands, max(2, round(BLEND_SECONDS * fps)))
+    return shift + _between(shift, stands, blend)
 
 
 def _soft(shift: Array) -> Array:
@@ -140,11 +145,11 @@ def _between(shift: Array, stands: list[tuple[int, int]], blend: int) -> Array:
     return added
 
 
-def _presence(touching: Flags, blend: int) -> Array:
-    """(T,) 1 while it touches, rising before and falling after that."""
-    at, frames = np.arange(len(touching)), np.flatnonzero(touching)
+def _presence(flags: Flags, blend: int) -> Array:
+    """(T,) 1 in frames that are set, rising before and falling after them."""
+    at, frames = np.arange(len(flags)), np.flatnonzero(flags)
     if not len(frames):
-        return np.zeros(len(touching))
+        return np.zeros(len(flags))
     i = np.searchsorted(frames, at)
     near = np.abs(at - frames[np.minimum(i, len(frames) - 1)]), np.abs(at - frames[np.maximum(i - 1, 0)])
     return smoothstep(1 - np.minimum(*near) / blend)

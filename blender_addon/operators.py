@@ -9,7 +9,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from . import character, inbetween, planning, storyboard, stream
-from .request import Request, UserError, single
+from .request import Request, UserError
 
 
 class Generates:
@@ -86,7 +86,7 @@ from the current frame on"""
             first = scene.kmm.blocks[0]
             seconds = storyboard.length(first, storyboard.rate(scene)) / storyboard.rate(scene)
             values = {"prompt": first.prompt, "seconds": seconds, "seed": first.seed} | given
-            request = single(scene, **values)
+            request = planning.one(scene, character.target(context), **values)
         else:
             request = planning.whole(scene, character.target(context))
         takes = self.takes if self.properties.is_property_set("takes") else scene.kmm.takes

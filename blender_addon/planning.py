@@ -13,7 +13,7 @@ from . import action_api, reading, storyboard
 from .kept_keys import Stretch
 from .performer import performer_for
 from .placing import Start
-from .request import Base, Given, Options, Part, Place, Request, UserError
+from .request import Base, Given, Options, Part, Place, Request, UserError, single
 
 CONTEXT_SECONDS = 2.0  #: of the motion around what is made, for the engine to go on from and to end in
 INFINITY = float("inf")
@@ -68,6 +68,16 @@ def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
         base=base(obj, action, stretches),
         places=places,
     )
+
+
+def one(
+    scene: bpy.types.Scene, obj: bpy.types.Object | None, prompt: str, seconds: float, seed: int
+) -> Request:
+    """One prompt from the current frame on, without the storyboard. Raises UserError."""
+    request = single(scene, prompt, seconds, seed, Options.of(scene))
+    if scene.kmm.place == "HERE":
+        request = replace(request, start=_where_it_stands(scene, obj, request.first_frame))
+    return request
 
 
 def block(scene: bpy.types.Scene, obj: bpy.types.Object | None, index: int) -> Request:

@@ -62,8 +62,8 @@ class Generation:
         # ids, not objects: a reference to Blender's data does not outlive an undo
         self._object_uid, self._scene_uid = obj.session_uid, scene.session_uid
         self._snapshot = Snapshot(scene, obj)
-        action, kept = self._new_action(obj)
         self._performer = performer_for(obj)
+        action, kept = self._new_action(obj)
         self._before = self._values_before(obj)
         self._channels = Channels(self._performer, request.made, self._before)
         self._keyer = Keyer(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from .. import performer
+from .. import action_api, performer
+from ..request import UserError
 from .writing import FromClips
 
 
@@ -17,13 +18,16 @@ def is_target(obj: bpy.types.Object | None) -> bool:
 
 
 def perform(obj: bpy.types.Object) -> performer.Performer:
-    """Raises ValueError."""
+    """Raises UserError."""
     settings = bpy.context.scene.kmm_retargeting
-    target = FromClips(obj, settings.table_of(obj), settings.options())
+    try:
+        target = FromClips(obj, settings.table_of(obj), settings.options())
+    except ValueError as error:
+        raise UserError(str(error)) from error
 
     def prepare(worn: bpy.types.Object) -> None:
         action = worn.animation_data.action
-        target.begin(action, int(action.frame_range[0]))
+        target.begin(action, int(action.frame_range[0]), action_api.slot_of(worn))
 
     return performer.Performer(target.channels, target, prepare)
 

@@ -160,7 +160,7 @@ class KMM_Retargeting(bpy.types.PropertyGroup):
     )
     world: BoolProperty(
         name="In the Same Place",
-        description="It happens where the source does it. Off: the target's object carries the motion, wherever it is",
+        description="It happens where the source does it. Off: the target's object carries the motion with it",
     )
 
     def options(self) -> Options:

@@ -69,10 +69,12 @@ class Target:
             self._last = Keys(keys.bones, keys.rotations[-1:], keys.located, keys.locations[-1:])
         return np.concatenate(columns, axis=1)
 
-    def begin(self, action: bpy.types.Action, first_frame: int) -> None:
+    def begin(self, action: bpy.types.Action, first_frame: int, slot: str = "") -> None:
         """Key what makes a control rig follow the keyed controls, once, in an action made by `action_api`."""
-        collection = action_api.curves(action)
+        collection = action_api.curves(action, slot)
         for data_path, group, value in self._switches:
+            if collection.find(data_path) is not None:
+                continue  # a part of the motion is made anew
             curve = action_api.new_curve(collection, data_path, 0, group)
             curve.keyframe_points.add(1)
             curve.keyframe_points[0].co = (first_frame, value)

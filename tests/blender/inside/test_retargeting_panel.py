@@ -5,15 +5,19 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import bpy
 import pytest
 from kmm.retarget.bone_map import load, named, save
 
 from . import rigs
+from .helpers import joint_positions
 from .install import PACKAGE
 from .motions import stroll
-from .test_retargeting import limb_errors, source, watch
+from .test_retargeting import SMPL, curves_of, limb_errors, source, watch
+
+PROMPT = "a person walks forward"
 
 retargeting = importlib.import_module(f"{PACKAGE}.retargeting")
 maps = importlib.import_module(f"{PACKAGE}.retargeting.maps")
@@ -151,3 +155,33 @@ def test_a_chain_gets_longer_and_a_control_rig_keeps_its_switches(scene: bpy.typ
     assert rig.bone_map().bones["spine"] == named("rigify").bones["spine"]  # an empty row is none
     bpy.ops.kmm.map_choose(name="Rigify deform bones")
     assert "DEF-thigh.L" in rig.bone_map().names
+
+
+def test_a_rig_performs_live(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Generating with a target selected keys it as the motion comes; it moves as KMM's own armature does."""
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=2.0, seed=1)
+    own = scene.kmm.character
+    joints = joint_positions(scene, own, range(1, 61))
+    there = {role: joints[:, joint] for role, joint in SMPL.items()}
+    scene.frame_set(1)
+    taker = rigs.rigify()
+    settings = scene.kmm_retargeting
+    settings.targets.add().object = taker.armature
+    settings.feet = False
+    select(taker.armature)
+    for live in (False, True):
+        settings.live = live
+        bpy.ops.kmm.generate(prompt=PROMPT, seconds=2.0, seed=1)
+        assert (scene.kmm.character == taker.armature) == live
+    assert limb_errors(there, watch(taker, range(1, 61))).max() < 0.1
+    switches = [c for c in curves_of(taker.armature) if c.data_path.endswith('["IK_FK"]')]
+    assert len(switches) == 4 and all(len(c.keyframe_points) == 1 for c in switches)
+    modes = {b.name: b.rotation_mode for b in taker.armature.pose.bones}
+    assert modes["shoulder.L"] == "YXZ"
+
+    thigh = next(row for row in settings.targets[0].rows if row.role == "left_thigh")
+    thigh.bone = ""
+    actions = len(bpy.data.actions)
+    with pytest.raises(RuntimeError, match="left_thigh") as error:
+        bpy.ops.kmm.generate(prompt=PROMPT, seconds=2.0, seed=1)
+    assert len(str(error.value).strip().splitlines()) == 1 and len(bpy.data.actions) == actions

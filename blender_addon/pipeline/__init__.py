@@ -1,0 +1,1 @@
+"""What `kmm retarget` runs inside a Blender without a window: it needs neither the panel nor the engine."""

@@ -1,0 +1,130 @@
+"""Many clips onto many characters, one after the other, in one Blender; `kmm.characters` starts it and listens.
+
+    blender -b --python batch.py -- JOB.json     or     python batch.py -- JOB.json
+
+JOB.json: path (folders for Python to look in), addon (the folder of the add-on's package), tasks (each clip, rig,
+output, partial; those of one rig together), armatures, bone_map (the text of its file, or null), options, fps. What
+happens is said as lines of JSON after MARK: {"ready": ...}, {"rig": ...}, {"clip": i}, {"written": i, "frames": n,
+"note": ...}, {"failed": i, "message": ...}, {"finished": true}.
+
+Every clip finds the character as it is in its file, so that the result does not depend on what was done before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import types
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+MARK = "KMM BATCH "
+
+
+def say(**what: Any) -> None:
+    """One line for `kmm.characters`; on a line of its own whatever Blender has just printed."""
+    print(f"\n{MARK}{json.dumps(what)}", flush=True)
+
+
+def main(job: dict[str, Any]) -> None:
+    say(ready=bpy.app.version_string)
+    numbered = list(enumerate(job["tasks"]))
+    with tempfile.TemporaryDirectory() as folder:
+        for rig, tasks in groupby(numbered, key=lambda item: item[1]["rig"]):
+            say(rig=rig)
+            one_rig(job, Path(rig), list(tasks), Path(folder))
+    say(finished=True)
+
+
+def one_rig(job: dict[str, Any], rig: Path, tasks: list[tuple[int, dict[str, str]]], folder: Path) -> None:
+    from blender_addon.pipeline.character_files import open_character
+
+    try:
+        armature = open_character(rig, job["armatures"])
+        name = armature.name
+        bone_map, note = chosen_map(job["bone_map"], armature)
+        character = rig
+        if rig.suffix.lower() != ".blend":
+            character = folder / "character.blend"
+            bpy.ops.wm.save_as_mainfile(filepath=str(character), copy=True)
+    except Exception as error:
+        for number, _ in tasks:
+            say(failed=number, message=sentence(error))
+        return
+    for number, task in tasks:
+        say(clip=number)
+        try:
+            armature = open_character(character, [name])
+            frames = one_clip(job, armature, bone_map, task)
+        except Exception as error:
+            say(failed=number, message=sentence(error))
+        else:
+            say(written=number, frames=frames, note=note)
+
+
+def one_clip(job: dict[str, Any], armature: bpy.types.Object, bone_map: Any, task: dict[str, str]) -> int:
+    """How many frames were written."""
+    from kmm.characters.clips import read
+
+    from blender_addon.pipeline.character_files import save
+    from blender_addon.retargeting import Options, retarget_clip
+
+    scene = bpy.context.scene
+    if job["fps"]:
+        scene.render.fps, scene.render.fps_base = max(round(job["fps"]), 1), 1.0
+        scene.render.fps_base = scene.render.fps / job["fps"]
+    clip = read(Path(task["clip"])).resample(scene.render.fps / scene.render.fps_base)
+    if armature.animation_data:
+        for track in armature.animation_data.nla_tracks:
+            track.mute = True  # the clip alone moves the character
+    retarget_clip(
+        clip,
+        armature,
+        target_map=bone_map,
+        options=Options(**job["options"]),
+        first_frame=1,
+        name=Path(task["clip"]).stem,
+    )
+    scene.frame_start, scene.frame_end = 1, len(clip)
+    scene.frame_set(1)
+    partial = Path(task["partial"])
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        save(armature, partial)
+        os.replace(partial, task["output"])
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(clip)
+
+
+def chosen_map(asked: str | None, armature: bpy.types.Object) -> tuple[Any, str]:
+    """The bone map for the armature, and what it lacks. ValueError says what does not fit."""
+    from kmm.characters.maps import fitted
+    from kmm.retarget.bone_map import parse
+
+    from blender_addon.retargeting import rigs
+
+    rig = rigs.read(armature)
+    return (rigs.bone_map(armature, rig), "") if asked is None else fitted(parse(asked), rig)
+
+
+def sentence(error: Exception) -> str:
+    """One line for people; what is nobody's fault but ours is named by its kind."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    text = " ".join(str(error).split())
+    return text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}"
+
+
+if __name__ == "__main__":
+    job = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
+    sys.path.extend(job["path"])
+    # The add-on's own __init__ registers panel and client, for which Blender would need pyzmq: do without it.
+    sys.modules["blender_addon"] = addon = types.ModuleType("blender_addon")
+    addon.__path__ = [job["addon"]]
+    main(job)

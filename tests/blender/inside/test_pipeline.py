@@ -1,0 +1,125 @@
+"""Characters opened from files, and written with a motion: what is read back moves as what was written."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import bpy
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from . import rigs
+from .install import PACKAGE
+from .motions import stroll
+
+FRAMES = 6
+
+character_files = importlib.import_module(f"{PACKAGE}.pipeline.character_files")
+retargeting = importlib.import_module(f"{PACKAGE}.retargeting")
+
+
+def motion(armature: bpy.types.Object, bones: list[str], first: int = 1) -> NDArray[np.float64]:
+    """(FRAMES, bones, 3) heads in the world."""
+    found = []
+    for frame in range(first, first + FRAMES):
+        bpy.context.scene.frame_set(frame)
+        there = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        found.append([there.matrix_world @ there.pose.bones[name].head for name in bones])
+    return np.array(found)
+
+
+def import_file(path: Path) -> bpy.types.Object:
+    """The armature, as somebody gets it who imports the file into an empty scene."""
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    bpy.context.scene.render.fps = 30
+    match path.suffix:
+        case ".glb":
+            bpy.ops.import_scene.gltf(filepath=str(path))
+        case ".fbx":
+            bpy.ops.import_scene.fbx(filepath=str(path))
+        case ".bvh":
+            bpy.ops.import_anim.bvh(filepath=str(path))
+        case ".blend":
+            bpy.ops.wm.open_mainfile(filepath=str(path))
+    (armature,) = (obj for obj in bpy.context.scene.objects if obj.type == "ARMATURE")
+    return armature
+
+
+@pytest.mark.parametrize("suffix", [".blend", ".fbx", ".glb", ".bvh"])
+@pytest.mark.parametrize("kind", ["rigify", "mixamo", "unreal5"])
+def test_what_is_read_back_moves_as_what_was_written(
+    scene: bpy.types.Scene, tmp_path: Path, kind: str, suffix: str
+) -> None:
+    """Whatever the armature object's axes and units, and wherever it stands."""
+    for obj in list(scene.objects):
+        bpy.data.objects.remove(obj)
+    armature = rigs.KINDS[kind]().armature
+    armature.hide_viewport = True  # what is hidden is written all the same
+    scene.frame_start, scene.frame_end = 1, FRAMES
+    retargeting.retarget_clip(stroll(FRAMES), armature)
+    bones = [bone.name for bone in armature.data.bones if bone.use_deform]
+    expected = motion(armature, bones)
+    skin = len(armature.children[0].data.polygons)
+    armature.hide_viewport = suffix != ".blend"
+    path = tmp_path / f"written{suffix}"
+    character_files.save(armature, path)
+
+    there = import_file(path)
+    assert set(bones) <= set(there.pose.bones.keys())
+    (first, last) = there.animation_data.action.frame_range
+    assert last - first == FRAMES - 1
+    found = motion(there, bones, round(first))
+    assert np.abs(found - expected).max() < 1e-4
+    if suffix != ".bvh":
+        meshes = [obj for obj in bpy.context.scene.objects if obj.find_armature() == there]
+        assert [len(obj.data.polygons) for obj in meshes] in ([skin], [2 * skin])  # glTF has triangles only
+        assert len(bpy.data.actions) == 1
+
+
+@pytest.mark.parametrize("suffix", [".blend", ".fbx", ".glb"])
+@pytest.mark.parametrize("kind", ["mixamo", "unreal4", "vrm"])
+def test_a_character_comes_at_rest_as_it_was(
+    scene: bpy.types.Scene, tmp_path: Path, kind: str, suffix: str
+) -> None:
+    """Joints where they were, through the importers' conversions of axes and units; no motion from the file."""
+    for obj in list(scene.objects):
+        bpy.data.objects.remove(obj)
+    character = rigs.KINDS[kind]()
+    roles = sorted(character.joints)
+    expected = character.positions(*roles)
+    scene.frame_start, scene.frame_end = 1, FRAMES
+    if suffix == ".blend":
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "character.blend"))
+    else:
+        retargeting.retarget_clip(stroll(FRAMES), character.armature)
+        character_files.save(character.armature, tmp_path / f"character{suffix}")
+
+    armature = character_files.open_character(tmp_path / f"character{suffix}")
+    assert armature.animation_data is None or armature.animation_data.action is None
+    found = rigs.Character(armature, character.joints).positions(*roles)
+    assert np.abs(found - expected).max() < 1e-4
+
+
+def test_which_armature_is_said(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    path = tmp_path / "two.blend"
+    with pytest.raises(ValueError, match=r"two.blend has no armature in it"):
+        character_files.find_armature(path)
+    rigs.built("vrm")
+    rigs.built("mixamo")
+    with pytest.raises(
+        ValueError, match=r"two.blend has several armatures: mixamo, vrm; say which one to use"
+    ):
+        character_files.find_armature(path)
+    with pytest.raises(ValueError, match=r"two.blend has no armature named hero; it has mixamo, vrm"):
+        character_files.find_armature(path, ["hero"])
+    assert character_files.find_armature(path, ["hero", "vrm"]).name == "vrm"
+
+
+@pytest.mark.parametrize("suffix", [".blend", ".fbx", ".glb"])
+def test_a_file_that_is_none_is_said_to_be(scene: bpy.types.Scene, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"noise{suffix}"
+    path.write_bytes(b"this is not what its name says")
+    with pytest.raises(ValueError, match="noise"):
+        character_files.open_character(path)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 try:
     import typer
@@ -18,9 +17,8 @@ except ImportError:
     sys.exit("The kmm command needs the engine's packages; install them with: pip install 'kmm[engine]'")
 
 from kmm import __version__
-
-if TYPE_CHECKING:
-    from kmm.model.pipeline import Pipeline
+from kmm.commands import batch
+from kmm.commands.common import Device, Json, Weights, fail, load_pipeline, one_sentence
 
 app = typer.Typer(
     help="Text to motion for Blender.",
@@ -30,45 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Weights = Annotated[str, typer.Option(help="Weights that come with kmm, by name, or a folder.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON, for scripts.")]
-
 
 def main() -> None:
     """The `kmm` command."""
     app()
-
-
-def fail(sentence: str) -> NoReturn:
-    """Ends the command with one sentence and exit code 1."""
-    print(" ".join(sentence.split()), file=sys.stderr)
-    raise typer.Exit(1)
-
-
-@contextlib.contextmanager
-def one_sentence() -> Iterator[None]:
-    """Turns what can go wrong by a wrong word, file, device or installation into one sentence."""
-    from kmm.client import ClientError
-
-    try:
-        yield
-    except ImportError as error:
-        fail(f"{error.name or error} is not installed; `kmm doctor` tells what is missing.")
-    except OSError as error:
-        fail(f"{error.filename}: {error.strerror}." if error.filename and error.strerror else str(error))
-    except (ValueError, ClientError) as error:
-        fail(str(error))
-
-
-def load_pipeline(weights: str, device: str) -> Pipeline:
-    """The model, ready to generate. Raises what `Pipeline.load` raises, and ImportError."""
-    # The layers are too small to share out: two threads are no faster than one, and much slower beside other
-    # work, where they wait for each other. Must be set before torch is imported.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from kmm.model.pipeline import Pipeline
-
-    return Pipeline.load(weights=weights, device=device)
 
 
 @app.callback(invoke_without_command=True)
@@ -323,6 +286,8 @@ def _counted(total: int | None) -> Iterator[Callable[[], None]]:
         task = bar.add_task("motions", total=total)
         yield lambda: bar.update(task, advance=1)
 
+
+app.command("batch")(batch.batch)
 
 if __name__ == "__main__":
     main()

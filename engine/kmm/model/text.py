@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +20,7 @@ MINILM = "all-MiniLM-L6-v2"
 #: of model.safetensors as its authors published it
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MAX_TOKENS = 48  #: word pieces of a prompt that are read; the rest is cut
+_REMEMBERED = 256  # single texts: takes of one prompt, and jobs, say the same again and again
 
 
 def find_minilm() -> Path:
@@ -64,13 +66,17 @@ class TextEncoder:
             self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self.model.eval().requires_grad_(False).to(self.device)
         self.dim = int(self.model.config.hidden_size)
+        self._one = lru_cache(_REMEMBERED)(lambda text: self._encode([text]))
 
-    @torch.inference_mode()
     def __call__(self, texts: list[str]) -> tuple[Tensor, Tensor]:
-        """(B, N, dim) latents and (B, N) mask of B texts, padded on the left.
+        """(B, N, dim) latents and (B, N) mask of B texts, padded on the left. A single text is remembered.
 
         On the left, so that a text ends right before the motion that follows it in the generator's sequence.
         """
+        return self._one(texts[0]) if len(texts) == 1 else self._encode(texts)
+
+    @torch.inference_mode()
+    def _encode(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         batch = self.tokenizer(
             texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )

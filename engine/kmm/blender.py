@@ -12,6 +12,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+import kmm
+
 SECONDS = 300.0  #: a Blender that has not finished by then is given up
 
 #: Where installers put Blender, for those who do not have it on their PATH.
@@ -34,13 +36,27 @@ def find_blender() -> Path | None:
 
 
 def command(blender: Path | None = None) -> list[str] | None:
-    """How to run a script in Blender: the one given, Blender as a Python module, or one that is found."""
+    """How to run a script in Blender: the one given, Blender as a Python module, or one that is found.
+
+    blender: a Blender's program, or a Python that has Blender as a module.
+    """
     if blender is None and util.find_spec("bpy") is not None:
         return [sys.executable]
     program = blender or find_blender()
     if program is None:
         return None
+    if program.name.startswith("python"):
+        return [str(program)]
     return [str(program), "-b", "--factory-startup", "--python-exit-code", "1", "--python"]
+
+
+def addon_folder() -> Path:
+    """The add-on's package `blender_addon`: inside ours when installed, beside it in a checkout. Raises BlenderError."""
+    package = Path(kmm.__file__).parent
+    for folder in (package / "addon" / "blender_addon", package.parents[1] / "blender_addon"):
+        if folder.is_dir():
+            return folder
+    raise BlenderError("This kmm came without its Blender add-on; install it anew: pip install kmm")
 
 
 def run(script: Path, job: dict[str, Any], blender: list[str]) -> str:

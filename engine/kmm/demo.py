@@ -62,12 +62,8 @@ def run(out: Path, seed: int, blender: Path | None, options: list[str]) -> None:
 
 def _key_in_blender(command: list[str], connection_file: Path, seed: int, blend: Path) -> None:
     package = Path(kmm.__file__).parent
-    checkout = package.parents[1]
-    if not (checkout / "blender_addon").is_dir():
-        print("The add-on is not beside kmm, so no demo.blend; run the demo in a checkout of the project.")
-        return
     with tempfile.TemporaryDirectory() as extra:
-        places = [str(checkout), str(package.parent)]
+        places = [str(blenders.addon_folder().parent), str(package.parent)]
         if command[0] != sys.executable:
             _install_for_blender(command[0], Path(extra))
             places.insert(0, extra)

@@ -34,7 +34,7 @@ def run(tasks: Sequence[Task], settings: Settings, blender: Path | None) -> Iter
         raise BlenderError(
             "There is no Blender: put it on the PATH, give it with --blender, or pip install bpy"
         )
-    addon = addon_folder()
+    addon = blenders.addon_folder()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "job.json"
         places = {"path": [str(Path(kmm.__file__).parents[1])], "addon": str(addon)}
@@ -51,15 +51,6 @@ def run(tasks: Sequence[Task], settings: Settings, blender: Path | None) -> Iter
         finally:
             process.kill()
             process.wait()
-
-
-def addon_folder() -> Path:
-    """The add-on's package: inside ours when installed, beside it in a checkout. Raises BlenderError."""
-    package = Path(kmm.__file__).parent
-    for folder in (package / "addon" / "blender_addon", package.parents[1] / "blender_addon"):
-        if folder.is_dir():
-            return folder
-    raise BlenderError("This kmm is without its Blender add-on; install it anew: pip install kmm")
 
 
 def _listen(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:

@@ -160,7 +160,7 @@ class Joiner:
                 return part.slice(0, leaving), other, self._entered(other, rng, entering)
         return None
 
-    def _entries(self, piece: Piece) -> Array:
+    def _entries(self, piece: Piece) -> NDArray[np.integer]:
         """Frames at which a piece may be entered."""
         last = max(piece.start + 1, piece.end - SHORTEST) if piece.steady else piece.start + SLACK
         return np.arange(max(0, piece.start - SLACK), min(last, len(self._space(piece))))
@@ -180,7 +180,7 @@ def pose_space(clip: Clip) -> Array:
 
 def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
     """Degrees (positive to the left), and the frames over which to turn: at most about 50 degrees a second."""
-    span = int(rng.integers(min(frames - 1, FPS), frames))
+    span = int(rng.integers(min(frames - 1, round(FPS)), frames))
     most = min(180.0, 50.0 * span / FPS)
     degrees = float(rng.uniform(min(25.0, most), most)) * (1 if rng.random() < 0.5 else -1)
     start = int(rng.integers(frames - span + 1))

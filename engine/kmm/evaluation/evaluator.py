@@ -78,7 +78,7 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor, length: Tensor) -> Tensor:
         packed = pack_padded_sequence(self.dropout(x), length, batch_first=True, enforce_sorted=False)
         hidden, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)
-        real = torch.arange(hidden.shape[1])[None] < length[:, None]
+        real = torch.arange(hidden.shape[1], device=length.device)[None] < length[:, None]
         mean = hidden.sum(1) / length[:, None]
         peak = hidden.masked_fill(~real[..., None], -torch.inf).amax(1)
         return F.normalize(self.out(self.dropout(torch.cat([mean, peak], -1))), dim=-1)
@@ -110,7 +110,7 @@ class Evaluator(nn.Module):
         x = (features - self.mean) / self.std
         for halve in self.halve:
             # zeros behind the end at every level, so that it does not matter what else is in the batch
-            real = torch.arange(x.shape[1])[None] < length[:, None]
+            real = torch.arange(x.shape[1], device=length.device)[None] < length[:, None]
             x = F.silu(halve(self.dropout(x * real[..., None]).transpose(1, 2))).transpose(1, 2)
             length = length // 2
         out: Tensor = self.motion(x, length)

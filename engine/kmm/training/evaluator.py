@@ -94,11 +94,12 @@ class EvaluatorStage:
     ) -> tuple[Tensor, tuple[float, float]]:
         """Loss, and how often the own text is the nearest and among the three nearest of the batch."""
         features, length = pad([torch.from_numpy(m) for m in motions])
-        words, count = self.words(texts)
+        device = module.mean.device
+        features, length, words, count = (x.to(device) for x in (features, length, *self.words(texts)))
         if training:  # a word is missing now and then, as when somebody says it otherwise
-            kept = torch.rand(words.shape[:2]) > 0.1
+            kept = torch.rand(words.shape[:2], device=device) > 0.1
             words = words * kept[..., None]
-        number = torch.tensor([sorted(set(texts)).index(t) for t in texts])
+        number = torch.tensor([sorted(set(texts)).index(t) for t in texts], device=device)
         a, b = module.embed_motions(features, length), module.embed_words(words, count)
         loss = module.loss(a, b, number[:, None] == number[None])
         own = (a * b).sum(-1, keepdim=True)

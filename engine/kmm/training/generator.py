@@ -65,17 +65,20 @@ def losses(
     module: Generator, batch: Batch, rng: np.random.Generator, objective: Objective
 ) -> dict[str, Tensor]:
     """The three losses of a batch, and the accuracy on masked tokens."""
+    device = module.codebooks.device
+    batch = batch.to(device)
     segment = batch.layout.role == SEGMENT
     quantized = module.embed(batch.tokens, module.config.token_layers, batch.layout)
     masked = choose_masked(quantized, segment, rng, objective)
     base = batch.tokens[..., 0]
     shown, restore = corrupt(base, masked, batch.layout.role > 0, module.mask_token, rng)
-    drop = torch.from_numpy(rng.random(len(base)) < NO_TEXT)
+    drop = torch.from_numpy(rng.random(len(base)) < NO_TEXT).to(device)
     text, text_mask = module.read_text(batch.text, batch.text_mask, drop)
     logits = module.logits(text, text_mask, shown, batch.layout)
     layer = int(rng.integers(1, module.config.token_layers))
-    noise = torch.from_numpy(rng.integers(0, module.mask_token, batch.tokens.shape))
-    seen = torch.where(torch.from_numpy(rng.random(noise.shape) < CORRUPT), noise, batch.tokens)
+    noise = torch.from_numpy(rng.integers(0, module.mask_token, batch.tokens.shape)).to(device)
+    wrong = torch.from_numpy(rng.random(noise.shape) < CORRUPT).to(device)
+    seen = torch.where(wrong, noise, batch.tokens)
     residual = module.residual_logits(text, text_mask, seen, layer, batch.layout)
     plain, _ = module.read_text(batch.text, batch.text_mask)
     alignment = module.alignment.loss(
@@ -101,10 +104,11 @@ def choose_masked(latents: Tensor, segment: Tensor, rng: np.random.Generator, ob
     share = np.cos(0.5 * np.pi * rng.random(len(segment)))
     if objective.masked is not None:
         share = np.full(len(segment), objective.masked)
-    wanted = (count * torch.from_numpy(share)).ceil().long().clamp(min=1)
+    wanted = (count * torch.from_numpy(share).to(count.device)).ceil().long().clamp(min=1)
     density = gamma(latents, segment)
-    chance = torch.from_numpy(rng.random(segment.shape).astype(np.float32)).masked_fill(~segment, -torch.inf)
-    by_key = torch.from_numpy(rng.random(len(segment)) < objective.key_frames)
+    chance = torch.from_numpy(rng.random(segment.shape).astype(np.float32)).to(segment.device)
+    chance = chance.masked_fill(~segment, -torch.inf)
+    by_key = torch.from_numpy(rng.random(len(segment)) < objective.key_frames).to(segment.device)
     return key_frames(torch.where(by_key[:, None], density, chance), wanted)
 
 
@@ -112,8 +116,8 @@ def corrupt(
     tokens: Tensor, masked: Tensor, valid: Tensor, mask_token: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """What the network sees (B, T), and what it must restore: masked tokens, and visible ones shown wrong."""
-    noise = torch.from_numpy(rng.integers(0, mask_token, tokens.shape))
-    wrong = torch.from_numpy(rng.random(tokens.shape) < CORRUPT) & valid & ~masked
+    noise = torch.from_numpy(rng.integers(0, mask_token, tokens.shape)).to(tokens.device)
+    wrong = torch.from_numpy(rng.random(tokens.shape) < CORRUPT).to(tokens.device) & valid & ~masked
     shown = torch.where(wrong, noise, tokens)
     shown = torch.where(masked, torch.full_like(shown, mask_token), shown)
     return shown, masked | wrong

@@ -1,7 +1,9 @@
-"""One resumable training loop for every stage.
+"""One resumable training loop for every stage, on a CPU, a GPU or several.
 
 A stage brings a module, a loss on a random batch and a validation; the loop brings the optimizer, the schedule,
-the moving average of the weights, checkpoints, the log and its curve as a picture.
+the moving average of the weights, checkpoints, the log and its curve as a picture. Devices, processes and mixed
+precision are accelerate's: `kmm train` uses the best device there is, `torchrun --nproc_per_node N -m kmm.cli train` as
+many as it is told, each with a batch of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -27,7 +30,7 @@ class Stage(Protocol):
     module: nn.Module
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        """Loss of one random batch and figures for the log."""
+        """Loss of one random batch, on the module's device, and figures for the log."""
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         """Figures on the validation split, the first of which is the one to look at."""
@@ -45,6 +48,19 @@ class LoopConfig:
     ema: float = 0.0  # decay of the averaged weights; 0 keeps the plain ones
     validate_every: int = 500
     seed: int = 0
+    mixed_precision: str = "no"  # or "bf16", for GPUs; on a CPU it is slower
+
+
+class _Loss(nn.Module):
+    """A stage's loss as a forward pass: what accelerate wraps, so that several processes average their gradients."""
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self.module = stage.module
+        self.of = stage.loss
+
+    def forward(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+        return self.of(rng)
 
 
 def learning_rate(config: LoopConfig, step: int) -> float:
@@ -61,11 +77,12 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
     With `resume`, goes on from `folder/<stage>.ckpt` if it is there; same seed and same number of resumptions
     give the same result. Writes <stage>.ckpt, <stage>.jsonl (log) and <stage>.png (curve) into `folder`.
     """
+    accelerator = Accelerator(mixed_precision=config.mixed_precision)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / f"{stage.name}.ckpt"
     log = folder / f"{stage.name}.jsonl"
     torch.manual_seed(config.seed)
-    module = stage.module
+    module = stage.module.to(accelerator.device)
     trained = [p for p in module.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
         [
@@ -81,16 +98,17 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
     )
     step = 0
     if resume and checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=accelerator.device)
         module.load_state_dict(state["module"])
         _restore_buffers(module, state["buffers"])
         optimizer.load_state_dict(state["optimizer"])
         if average is not None:
             average.load_state_dict(state["average"])
-        torch.set_rng_state(state["rng"])
+        torch.set_rng_state(state["rng"].cpu())
         step = state["step"]
-    elif log.exists():
+    elif log.exists() and accelerator.is_main_process:
         log.unlink()
+    wrapped, optimizer = accelerator.prepare(_Loss(stage), optimizer)
 
     def keep() -> nn.Module:
         return module if average is None else average.module
@@ -101,13 +119,13 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
         rate = learning_rate(config, step)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        # the batch depends on the seed and the step alone, so a resumed run sees the batches it would have seen
-        rng = np.random.default_rng((config.seed, step))
+        # the batch depends on seed, step and process alone, so a resumed run sees the batches it would have seen
+        rng = np.random.default_rng((config.seed, step, accelerator.process_index))
         module.train()
-        loss, figures = stage.loss(rng)
+        loss, figures = wrapped(rng)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, config.clip_norm)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(trained, config.clip_norm)
         optimizer.step()
         if average is not None:
             average.update_parameters(module)
@@ -115,32 +133,33 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
         for key, value in {"loss": float(loss.detach()), **figures}.items():
             sums[key] = sums.get(key, 0.0) + value
         if step % config.validate_every == 0 or step == config.steps:
-            count = step - since
-            module.eval()
-            with torch.no_grad():
-                validation = stage.validate(keep().eval())
-            row = {
-                "step": step,
-                "seconds": round(time.time() - started, 1),
-                "rate": rate,
-                **{k: v / count for k, v in sums.items()},
-                **{f"val_{k}": v for k, v in validation.items()},
-            }
-            print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
-            with log.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-            _save(
-                checkpoint,
-                {
-                    "module": module.state_dict(),
-                    "buffers": dict(module.named_buffers()),
-                    "optimizer": optimizer.state_dict(),
-                    "average": None if average is None else average.state_dict(),
-                    "rng": torch.get_rng_state(),
+            if accelerator.is_main_process:
+                module.eval()
+                with torch.no_grad():
+                    validation = stage.validate(keep().eval())
+                row = {
                     "step": step,
-                },
-            )
-            draw_curve(log, folder / f"{stage.name}.png")
+                    "seconds": round(time.time() - started, 1),
+                    "rate": rate,
+                    **{k: v / (step - since) for k, v in sums.items()},
+                    **{f"val_{k}": v for k, v in validation.items()},
+                }
+                print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
+                with log.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                _save(
+                    checkpoint,
+                    {
+                        "module": module.state_dict(),
+                        "buffers": dict(module.named_buffers()),
+                        "optimizer": optimizer.state_dict(),
+                        "average": None if average is None else average.state_dict(),
+                        "rng": torch.get_rng_state(),
+                        "step": step,
+                    },
+                )
+                draw_curve(log, folder / f"{stage.name}.png")
+            accelerator.wait_for_everyone()
             since, sums = step, {}
     return keep().eval()
 

@@ -37,6 +37,14 @@ class Batch:
     layout: Layout
     same: Tensor  # (B, B) pairs with one text
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        layout = Layout(
+            *(t.to(device) for t in (self.layout.role, self.layout.since_start, self.layout.to_end))
+        )
+        text, mask, tokens, same = (t.to(device) for t in (self.text, self.text_mask, self.tokens, self.same))
+        return Batch(text, mask, tokens, layout, same)
+
 
 class TokenBank:
     """Tokens of every clip, plain and mirrored, from each of the four frames that a token may start at."""
@@ -44,6 +52,7 @@ class TokenBank:
     @torch.no_grad()
     def __init__(self, tokenizer: Tokenizer, store: Store) -> None:
         tokenizer.eval()
+        device = tokenizer.mean.device
         self.clips: list[list[NDArray[np.int16]]] = []
         for index in range(len(store.length)):
             plain = store.clip(index)
@@ -51,9 +60,9 @@ class TokenBank:
             for motion in (plain, ft.mirror(plain)):
                 for phase in range(FRAMES_PER_TOKEN):
                     usable = (len(motion) - phase) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
-                    part = torch.from_numpy(motion[phase : phase + usable])[None]
+                    part = torch.from_numpy(motion[phase : phase + usable])[None].to(device)
                     tokens = tokenizer.encode(part)[0] if usable else torch.zeros(0, 6, dtype=torch.long)
-                    variants.append(tokens.numpy().astype(np.int16))
+                    variants.append(tokens.cpu().numpy().astype(np.int16))
             self.clips.append(variants)
 
     def get(self, clip: int, mirrored: bool, phase: int) -> NDArray[np.int16]:

@@ -34,8 +34,9 @@ class TokenizerStage:
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """Nearly L1 on normalised features, plus what people see: where joints are, how they move, the path."""
-        target = torch.from_numpy(self.train.windows(rng, self.batch, self.frames))
         assert isinstance(self.module, Tokenizer)
+        windows = self.train.windows(rng, self.batch, self.frames)
+        target = torch.from_numpy(windows).to(self.module.mean.device)
         output, commitment, _ = self.module(target, dropout=0.2)
         feature = F.smooth_l1_loss((output - target) / self.module.std, torch.zeros_like(target), beta=BETA)
         with torch.no_grad():
@@ -71,13 +72,14 @@ def reconstruction(tokenizer: Tokenizer, store: Store, limit: int = 20_000) -> d
     mean rotation error (degrees, over 22 joints), and the share of codes in use, mean over the layers."""
     frames = 0
     distance = angle = 0.0
-    used = torch.zeros(tokenizer.config.layers, tokenizer.config.codes, dtype=torch.bool)
+    device = tokenizer.mean.device
+    used = torch.zeros(tokenizer.config.layers, tokenizer.config.codes, dtype=torch.bool, device=device)
     for index in np.random.default_rng(0).permutation(len(store.length)):
         clip = store.clip(int(index))
         usable = len(clip) // 4 * 4
         if not usable:
             continue
-        target = torch.from_numpy(clip[:usable])[None]
+        target = torch.from_numpy(clip[:usable])[None].to(device)
         tokens = tokenizer.encode(target)
         output = tokenizer.decode(tokens)
         for layer in range(tokenizer.config.layers):

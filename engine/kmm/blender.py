@@ -51,7 +51,7 @@ def command(blender: Path | None = None) -> list[str] | None:
 
 
 def addon_folder() -> Path:
-    """The add-on's package `blender_addon`: inside ours when installed, beside it in a checkout. Raises BlenderError."""
+    """The add-on's package, which is inside ours when installed, beside it in a checkout. Raises BlenderError."""
     package = Path(kmm.__file__).parent
     for folder in (package / "addon" / "blender_addon", package.parents[1] / "blender_addon"):
         if folder.is_dir():

@@ -2,8 +2,8 @@
 
 A stage brings a module, a loss on a random batch and a validation; the loop brings the optimizer, the schedule,
 the moving average of the weights, checkpoints, the log and its curve as a picture. Devices, processes and mixed
-precision are accelerate's: `kmm train` uses the best device there is, `torchrun --nproc_per_node N -m kmm.cli train` as
-many as it is told, each with a batch of its own.
+precision are accelerate's: `kmm train` uses the best device there is, `torchrun --nproc_per_node N -m kmm.cli train`
+as many as it is told, each with a batch of its own.
 """
 
 from __future__ import annotations

@@ -70,9 +70,10 @@ def one_rig(job: dict[str, Any], rig: Path, tasks: list[tuple[int, dict[str, str
 def one_clip(job: dict[str, Any], armature: bpy.types.Object, bone_map: Any, task: dict[str, str]) -> int:
     """How many frames were written."""
     from kmm.characters.clips import read
+    from kmm.retarget import Options
 
     from blender_addon.pipeline.character_files import save
-    from blender_addon.retargeting import Options, retarget_clip
+    from blender_addon.retargeting.retarget import retarget_clip
 
     scene = bpy.context.scene
     if job["fps"]:
@@ -124,7 +125,8 @@ def sentence(error: Exception) -> str:
 if __name__ == "__main__":
     job = json.loads(Path(sys.argv[sys.argv.index("--") + 1]).read_text(encoding="utf-8"))
     sys.path.extend(job["path"])
-    # The add-on's own __init__ registers panel and client, for which Blender would need pyzmq: do without it.
-    sys.modules["blender_addon"] = addon = types.ModuleType("blender_addon")
-    addon.__path__ = [job["addon"]]
+    # The __init__ of these registers panels and talks to the engine, for which Blender would need more packages.
+    for package, folder in (("blender_addon", "."), ("blender_addon.retargeting", "retargeting")):
+        sys.modules[package] = without_init = types.ModuleType(package)
+        without_init.__path__ = [str(Path(job["addon"], folder))]
     main(job)

@@ -16,7 +16,7 @@ except ImportError:
     sys.exit("The kmm command needs the engine's packages; install them with: pip install 'kmm[engine]'")
 
 from kmm import __version__
-from kmm.commands import batch, evaluate
+from kmm.commands import batch, evaluate, retarget
 from kmm.commands.common import Device, Json, Weights, fail, load_pipeline, one_sentence
 
 app = typer.Typer(
@@ -203,6 +203,7 @@ def check(
 
 app.add_typer(evaluate.app, name="evaluate")
 app.command("batch")(batch.batch)
+app.command("retarget")(retarget.retarget)
 
 if __name__ == "__main__":
     main()

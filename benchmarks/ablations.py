@@ -1,0 +1,82 @@
+"""What key-frame masking, the masking ratio and the alignment are worth: generators trained at equal budget.
+
+    python benchmarks/ablations.py --data FOLDER --runs FOLDER [--recipe kmm-open] [--steps 1500] [--evaluator FILE]
+
+Every variant is trained from the same start on the tokenizer of the weights that the recipe is named after, with the
+same batches; a run can be killed and resumed. Prints for each its validation loss (masked in one way for all), what
+`kmm evaluate directions` says, and, with an evaluator, the papers' figures on the test split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from kmm.evaluation import directions, motion
+from kmm.evaluation import evaluator as judges
+from kmm.model import weights as wt
+from kmm.model.pipeline import Pipeline
+from kmm.protocol import PromptSegment
+from kmm.training import run
+
+VARIANTS: dict[str, dict[str, float]] = {
+    "as shipped: half key frames, cosine ratio": {},
+    "random masking": {"key_frames": 0.0},
+    "key frames only": {"key_frames": 1.0},
+    "no alignment": {"alignment": 0.0},
+    "ratio 0.3": {"masked": 0.3},
+    "ratio 0.5": {"masked": 0.5},
+    "ratio 0.8": {"masked": 0.8},
+}
+FIGURES = ("R-precision top 3", "FID", "MM-dist", "diversity")
+
+
+def train(variant: str, options: argparse.Namespace) -> tuple[Path, float]:
+    """The weights folder of a variant, and its validation loss on masked tokens."""
+    recipe = run.load_recipe(options.recipe)
+    section = {k: v for k, v in recipe["generator"].items() if k != "init"}
+    section |= {"steps": options.steps, "objective": VARIANTS[variant]}
+    name = variant.split(":")[0].replace(" ", "-")
+    runs = options.runs / name
+    tokenizer = wt.load(options.recipe, torch.device("cpu")).tokenizer
+    generator = run.train_generator(section, run.recordings(recipe, options.data), tokenizer, runs)
+    wt.save(runs / "weights", tokenizer, generator, recipe["licence"], wt.Sampling())
+    last = json.loads((runs / "generator.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+    return runs / "weights", float(last["val_tokens"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--recipe", default="kmm-open")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--evaluator", type=Path)
+    options = parser.parse_args()
+    judge = judges.Judge(judges.load(options.evaluator)) if options.evaluator else None
+    rows = []
+    for variant in VARIANTS:
+        folder, loss = train(variant, options)
+        pipeline = Pipeline.load(str(folder))
+        told = directions.score(
+            lambda prompt, frames, seed, p=pipeline: p.clip([PromptSegment(prompt, frames)], seed),
+            range(options.seeds),
+        )["overall"].rate
+        row = f"| {variant} | {loss:.3f} | {told} |"
+        if judge is not None:
+            test = motion.split_of(options.recipe, options.data, "test")
+            figures = motion.evaluate(motion.generator(pipeline, lambda: None), judge, test, options.seeds)
+            row += "".join(f" {figures[f][0]} |" for f in FIGURES)
+        rows.append(row)
+    heads = ["variant", "validation loss", "directions", *(FIGURES if judge else ())]
+    print(f"{options.recipe}, {options.steps} steps each, {options.seeds} seeds")
+    print("\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *rows]))
+
+
+if __name__ == "__main__":
+    main()

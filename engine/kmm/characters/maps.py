@@ -23,10 +23,16 @@ def fitted(bone_map: BoneMap, rig: Rig) -> tuple[BoneMap, str]:
     """
     found = fit(bone_map, rig.names).bone_map
     lacking = [role for role in BODY if role in bone_map.bones and role not in found.bones]
-    listed = ", ".join(f'"{bone_map.bones[role][0]}" ({said(role)})' for role in lacking)
     needed = [role for role in REQUIRED if role not in found.bones]
-    if any(role in lacking for role in needed):
-        raise ValueError(f'the bone map "{bone_map.name}" does not fit: the rig has no {listed}')
+    unnamed = [said(role) for role in needed if role not in bone_map.bones]
+    if unnamed:
+        raise ValueError(f'the bone map "{bone_map.name}" names no bone for {", ".join(unnamed)}')
     if needed:
-        raise ValueError(f'the bone map "{bone_map.name}" names no bone for {", ".join(map(said, needed))}')
-    return found, f"the rig has no {listed}" if lacking else ""
+        raise ValueError(
+            f'the bone map "{bone_map.name}" does not fit: the rig has no {_bones(bone_map, needed)}'
+        )
+    return found, f"the rig has no {_bones(bone_map, lacking)}" if lacking else ""
+
+
+def _bones(bone_map: BoneMap, roles: list[str]) -> str:
+    return ", ".join(f'"{bone_map.bones[role][0]}" ({said(role)})' for role in roles)

@@ -48,9 +48,12 @@ def read(out: Path) -> dict[str, Outcome]:
 
 
 def add(out: Path, outcome: Outcome) -> None:
-    """Append a line."""
-    with open(out / REPORT, "a", encoding="utf-8") as file:
-        file.write(_line(outcome))
+    """Append a line, on a new one if the last was cut off."""
+    with open(out / REPORT, "a+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(max(end - 1, 0))
+        torn = file.read() not in (b"", b"\n")
+        file.write(b"\n" * torn + _line(outcome).encode())
 
 
 def write(out: Path, outcomes: Iterable[Outcome]) -> None:

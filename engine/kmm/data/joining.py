@@ -34,6 +34,7 @@ STANDS = 0.3  #: share of pieces that are standing still: where one stops, and f
 SLACK = round(0.25 * FPS)  # frames around a piece in which it may be entered and left
 SHORTEST, LONGEST = round(0.9 * FPS), round(3.5 * FPS)  # of a piece that may be cut: walking, standing
 BENT, ARMED = 0.35, 0.25  #: shares of walks that are bent, and of steady pieces that get other arms
+RETIMED, SPEEDS = 0.3, (0.85, 1.18)  #: share of pieces that are played slower or faster, and by how much
 #: Metres: mean distance of joints plus that of their velocities over LOOK_AHEAD; more than FAR apart do not meet.
 LOOK_AHEAD, FAR = 0.12, 0.30
 KINDS_TRIED, PIECES_TRIED = 4, 8  # for a join
@@ -122,6 +123,8 @@ class Joiner:
         if piece.steady:
             stop = min(stop, start + int(rng.integers(SHORTEST, LONGEST)))
         part = clip.slice(start, stop)
+        if rng.random() < RETIMED:
+            part = replace(part, fps=part.fps * float(rng.uniform(*SPEEDS))).resample(FPS)
         if piece.kind.startswith(("walk_forward", "run_forward")) and rng.random() < BENT:
             part = bend_path(part, *_bend(len(part), rng))
         if piece.steady and self.gestures and rng.random() < ARMED:

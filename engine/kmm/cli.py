@@ -16,7 +16,7 @@ except ImportError:
     sys.exit("The kmm command needs the engine's packages; install them with: pip install 'kmm[engine]'")
 
 from kmm import __version__
-from kmm.commands import batch, evaluate, retarget
+from kmm.commands import batch, convert, evaluate, files, preview, retarget
 from kmm.commands.common import Device, Json, Weights, fail, load_pipeline, one_sentence
 
 app = typer.Typer(
@@ -74,11 +74,19 @@ def serve(
 @app.command()
 def generate(
     prompts: Annotated[list[str], typer.Argument(help='What to do @ seconds: "a person walks forward@3".')],
-    out: Annotated[Path, typer.Option(help="File to write; its suffix names the format: .npz or .bvh.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write; its suffix names the format: .npz .bvh .json .glb .usd .fbx")
+    ],
     seed: Annotated[int | None, typer.Option(help="Same seed, same motion; by default a new one.")] = None,
     guidance: Annotated[
         float | None, typer.Option(help="How closely to follow the text; by default as the weights say.")
     ] = None,
+    fps: files.Fps = None,
+    units: files.Units = None,
+    up: files.Up = None,
+    layout: files.Layout = None,
+    body: files.BodyFile = None,
+    betas: files.Betas = None,
     weights: Weights = "kmm-open",
     device: Device = "auto",
     as_json: Json = False,
@@ -91,10 +99,8 @@ def generate(
 
         seed = secrets.randbelow(2**31) if seed is None else seed
         request = Generate(segments=parse_prompts(prompts), seed=seed, guidance=guidance)
-        if out.suffix.lower() not in formats.FORMATS:
-            fail(f"{out}: the suffix names the format; it must be {' or '.join(sorted(formats.FORMATS))}.")
-        if not out.parent.is_dir():
-            fail(f"There is no folder {out.parent} to write {out.name} into.")
+        files.check_output(out, fps, body, units=units, up=up, layout=layout)
+        wearing = files.load_body(body, betas)
         pipeline = load_pipeline(weights, device)
         from kmm.model.pipeline import collect
 
@@ -102,7 +108,8 @@ def generate(
         events = pipeline.generate(request.segments, seed, request.guidance)
         clip = collect(_shown(events, request.frames_total), request.segments)
         seconds = time.monotonic() - start
-        formats.save(clip, out)
+        clip = clip if fps is None else clip.resample(fps)
+        formats.save(clip, out, units=units, up=up, layout=layout, body=wearing)
     if as_json:
         result = {"file": str(out), "frames": len(clip), "fps": clip.fps, "seed": seed}
         print(json.dumps(result | {"weights": pipeline.name, "device": pipeline.device, "seconds": seconds}))
@@ -203,6 +210,8 @@ def check(
 
 app.add_typer(evaluate.app, name="evaluate")
 app.command("batch")(batch.batch)
+app.command("convert")(convert.convert)
+app.command("preview")(preview.preview)
 app.command("retarget")(retarget.retarget)
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from types import ModuleType
 from kmm.body import Body
 from kmm.clip import Clip
 
-__all__ = ["FORMATS", "READABLE", "choices", "load", "save"]
+__all__ = ["FORMATS", "READABLE", "check", "choices", "load", "save"]
 
 #: suffix -> the module that knows the format by `save`, mostly `load`, and `CHOICES`, what can be chosen of a file
 FORMATS: dict[str, str] = {
@@ -79,6 +79,13 @@ def choices(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
     """What can be chosen of a file of this suffix: option -> allowed values, the usual one first."""
     found: dict[str, tuple[str, ...]] = _format(path, tuple(FORMATS)).CHOICES
     return found
+
+
+def check(path: str | os.PathLike[str]) -> None:
+    """ValueError if a file of this suffix cannot be written here, saying what must be installed."""
+    module = _format(path, tuple(FORMATS))
+    if hasattr(module, "check"):
+        module.check()
 
 
 def _format(path: str | os.PathLike[str], known: tuple[str, ...]) -> ModuleType:

@@ -32,9 +32,7 @@ def save(
     path = Path(path)
     if len(clip) == 0:
         raise ValueError(f"{path.name}: a motion without frames cannot be written as FBX")
-    command = blender.command()
-    if command is None:
-        raise ValueError("FBX files are written by Blender; put Blender on the PATH, or: pip install bpy")
+    command = _command()
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
         model, made = Path(folder) / "clip.glb", Path(folder) / "clip.fbx"
         # Blender puts glTF's seconds on frames of a whole rate; the true one is told it later
@@ -49,3 +47,17 @@ def save(
         }
         blender.run(Path(blender.__file__).with_name("fbx_blender.py"), job, command)
         os.replace(made, path)
+
+
+def check() -> None:
+    """ValueError if there is no Blender."""
+    _command()
+
+
+def _command() -> list[str]:
+    from kmm import blender
+
+    command = blender.command()
+    if command is None:
+        raise ValueError("FBX files are written by Blender; put Blender on the PATH, or: pip install bpy")
+    return command

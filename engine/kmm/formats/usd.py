@@ -70,6 +70,11 @@ def load(path: str | os.PathLike[str]) -> Clip:
         raise ValueError(f"{path.name}: {error}") from error
 
 
+def check() -> None:
+    """ValueError if usd-core is not installed."""
+    _usd()
+
+
 def _usd() -> Any:
     """The parts of usd-core that are used."""
     try:

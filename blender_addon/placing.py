@@ -36,6 +36,7 @@ class Placing:
     def __init__(self, start: Start | None = None, mirror: bool = False, in_place: bool = False) -> None:
         self._start, self._mirror, self._in_place = start, mirror, in_place
         self._spot: Array | None = None
+        self._move: tuple[float, tuple[float, float, float]] | None = None
 
     def __call__(self, clip: Clip) -> Clip:
         """The next frames of the engine, where they belong."""
@@ -49,9 +50,14 @@ class Placing:
             translation = clip.translation.copy()
             translation[:, :2] = self._spot
             clip = replace(clip, translation=translation)
-        if self._start is not None:
-            clip = clip.transform(self._start.yaw, (self._start.x, self._start.y, 0.0))
-        return clip
+        if self._start is None:
+            return clip
+        if self._move is None:  # the first frame says how the engine's motion begins
+            first, here = Start.of(clip), self._start
+            yaw = here.yaw - first.yaw
+            x, y, _ = rot.apply(rot.from_rotvec(np.array([0.0, 0.0, yaw])), np.array([first.x, first.y, 0.0]))
+            self._move = yaw, (here.x - x, here.y - y, 0.0)
+        return clip.transform(*self._move)
 
     def for_engine(self, clip: Clip) -> Clip:
         """Poses that are there, as the engine must see them."""

@@ -40,6 +40,29 @@ def test_inside(blender: str, clean_blender: dict[str, str]) -> None:
     )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_the_long_rest_inside(blender: str, clean_blender: dict[str, str]) -> None:
+    print(
+        run(
+            [
+                blender,
+                "-m",
+                "pytest",
+                "-q",
+                "-x",
+                "-m",
+                "slow",
+                "-p",
+                "no:cacheprovider",
+                str(HERE / "inside"),
+            ],
+            clean_blender,
+            1180,
+        )
+    )
+
+
 @pytest.mark.parametrize("end", ["exit", "crash"])
 def test_the_engine_dies_with_blender(blender: str, clean_blender: dict[str, str], end: str) -> None:
     done = subprocess.run(

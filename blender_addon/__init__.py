@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from . import (
     block_operators,
+    edit_operators,
+    edit_panel,
+    engine_operators,
+    engine_panel,
+    install_operators,
     operators,
     panel,
     preferences,
@@ -19,15 +24,20 @@ from . import (
 #: Each has register() and unregister(). A sub-panel comes after `panel`, its parent.
 MODULES = (
     preferences,
+    engine_operators,
+    install_operators,
     settings,
     storyboard,
     operators,
     block_operators,
     take_operators,
+    edit_operators,
     storyboard_panel,
     panel,
     takes_panel,
+    edit_panel,
     retargeting,
+    engine_panel,
     stream,
 )
 

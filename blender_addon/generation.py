@@ -11,7 +11,7 @@ import numpy as np
 from kmm.client import Client, ClientError
 from kmm.protocol import Accepted, Done, Error, Frames, Progress, ProtocolError, Reply
 
-from . import action_api, character, keeping, reading
+from . import action_api, character, edit_keys, keeping, reading
 from .asking import ask
 from .engine import Engine, State
 from .keying import Kept, Keyer, Removed
@@ -289,13 +289,16 @@ class Generation:
             self.message = f"Done: {len(self._takes)} takes of {self._keyer.length} frames to choose from"
         else:
             self._keep()
-            self.message = f"Done: {self._keyer.length} frames"
 
     def _keep(self) -> None:
         scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
         action = self._keyer.action()
+        self.message = f"Done: {self._keyer.length} frames"
         if scene is not None:
             keeping.note(scene, self.request, action, self.shown)
+            contacts = self._takes[self.shown].clip().contacts
+            trouble = edit_keys.refine(scene, self._living_character(), action, self.request, contacts)
+            self.message += f"; {trouble}" if trouble else ""
         if self.request.options.accept_as == "STRIP":
             keeping.to_strip(self._living_character(), action)
 

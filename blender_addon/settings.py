@@ -13,6 +13,7 @@ from bpy.props import (
 )
 
 from . import markers, performer, storyboard
+from .edit_settings import KMM_EditSettings
 
 
 def _board_changed(settings: KMM_Settings, context: bpy.types.Context) -> None:
@@ -87,9 +88,10 @@ class KMM_Settings(bpy.types.PropertyGroup):
             ("STRIP", "NLA Strip", "An action of its own, as a strip on a track of the character's NLA"),
         ),
     )
+    edit: PointerProperty(type=KMM_EditSettings)
 
 
-CLASSES = (storyboard.KMM_Block, markers.KMM_Marker, KMM_Settings)
+CLASSES = (storyboard.KMM_Block, markers.KMM_Marker, KMM_EditSettings, KMM_Settings)
 
 
 def register() -> None:

@@ -50,11 +50,12 @@ def evaluate(
 
 def _bezier(at: Array, begin: Array, right: Array, left: Array, end: Array) -> Array:
     """Values of Bezier stretches (n, 2) of (frame, value) points, each at one frame."""
-    # handles that overlap in time are shortened together, so that the curve has one value at each frame
+    # a handle never reaches beyond the key at the other end, so that the curve has one value at each frame
     out, back = right - begin, end - left
-    reach = np.abs(out[:, 0]) + np.abs(back[:, 0])
-    fit = np.minimum(1.0, (end[:, 0] - begin[:, 0]) / np.maximum(reach, 1e-12))[:, None]
-    points = np.stack([begin, begin + out * fit, end - back * fit, end])
+    span = (end - begin)[:, :1]
+    out = out * np.minimum(1.0, span / np.maximum(np.abs(out[:, :1]), 1e-12))
+    back = back * np.minimum(1.0, span / np.maximum(np.abs(back[:, :1]), 1e-12))
+    points = np.stack([begin, begin + out, end - back, end])
     s = _solve(points[..., 0] - points[:1, :, 0], at - begin[:, 0])
     return np.asarray((_bernstein(s) * points[..., 1]).sum(0))
 

@@ -6,9 +6,6 @@ from . import (
     block_operators,
     edit_operators,
     edit_panel,
-    engine_operators,
-    engine_panel,
-    install_operators,
     operators,
     panel,
     preferences,
@@ -24,8 +21,6 @@ from . import (
 #: Each has register() and unregister(). A sub-panel comes after `panel`, its parent.
 MODULES = (
     preferences,
-    engine_operators,
-    install_operators,
     settings,
     storyboard,
     operators,
@@ -37,7 +32,6 @@ MODULES = (
     takes_panel,
     edit_panel,
     retargeting,
-    engine_panel,
     stream,
 )
 

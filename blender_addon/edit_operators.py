@@ -122,7 +122,8 @@ class KMM_OT_lock_feet(EditsAction, bpy.types.Operator):
         report = edit_keys.lock_action(obj, action, first, last)
         if report.largest == 0:
             return "No foot slides; nothing was changed"
-        return f"Feet locked; the legs moved by up to {report.largest / edit_keys.MILLIMETRE:.0f} mm, nothing else did"
+        largest = report.largest / edit_keys.MILLIMETRE
+        return f"Feet locked; the legs moved by up to {largest:.0f} mm, nothing else did"
 
 
 def _action(context: bpy.types.Context) -> bpy.types.Action | None:

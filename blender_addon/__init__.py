@@ -6,6 +6,9 @@ from . import (
     block_operators,
     edit_operators,
     edit_panel,
+    engine_operators,
+    engine_panel,
+    install_operators,
     operators,
     panel,
     preferences,
@@ -21,6 +24,8 @@ from . import (
 #: Each has register() and unregister(). A sub-panel comes after `panel`, its parent.
 MODULES = (
     preferences,
+    engine_operators,
+    install_operators,
     settings,
     storyboard,
     operators,
@@ -32,6 +37,7 @@ MODULES = (
     takes_panel,
     edit_panel,
     retargeting,
+    engine_panel,
     stream,
 )
 

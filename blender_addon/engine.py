@@ -9,14 +9,18 @@ import subprocess
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 from kmm.client import Client, ClientError
 
+from .installing import NO_CONSOLE
+
 START_SECONDS = 300.0  #: an engine that is neither ready nor dead by then is given up
 STOP_SECONDS = 5.0  #: an engine that was asked to stop and has not by then is killed
 CONNECT_SECONDS = 1.0
+STATUS_SECONDS = 0.05  #: that asking for the engine's memory may take; it answers within one millisecond
 OLD_SECONDS = 7 * 24 * 3600.0  #: logs that are older are removed
 
 
@@ -29,51 +33,84 @@ class State(enum.Enum):
     FAILED = "Engine failed"
 
 
+@dataclass(frozen=True)
+class Command:
+    """What to start: the engine's Python, weights (empty: its default), and minutes of idleness that it outlives."""
+
+    python: Path
+    weights: str = ""
+    idle_minutes: int = 0  #: 0: as long as Blender runs
+
+    def line(self, connection_file: Path) -> list[str]:
+        line = [os.fspath(self.python), "-m", "kmm.cli", "serve"]
+        line += ["--parent-pid", str(os.getpid()), "--connection-file", os.fspath(connection_file)]
+        line += ["--weights", self.weights] if self.weights else []
+        return line + (["--idle-timeout", str(60 * self.idle_minutes)] if self.idle_minutes else [])
+
+
 class Engine:
     """At most one engine process. `poll` takes notice of what happened; nothing here waits."""
 
     def __init__(self) -> None:
         self.state = State.OFF
-        self.message = ""  #: why the engine failed, one line
+        self.message = ""  #: why the engine failed or ended, one line
         self.client: Client | None = None
         self.log: Path | None = None
+        self.memory: int | None = None  #: bytes that the engine took when last asked
         self._process: subprocess.Popen[bytes] | None = None
+        self._next: Command | None = None  # to be started once the one before is gone
         self._connection_file: Path | None = None
         self._started = 0.0
         self._stopping: list[tuple[subprocess.Popen[bytes], float]] = []
         self._numbers = itertools.count()
 
-    def start(self, python: Path, weights: str) -> None:
-        """Start the process, if none runs. Raises OSError when the program cannot be started."""
-        if self.state in (State.STARTING, State.READY):
+    def start(self, command: Command) -> None:
+        """Start the process, if none runs, or as soon as the one that is being stopped is gone.
+
+        Raises OSError when the program cannot be started.
+        """
+        if self.running:
             return
+        self._reap()
+        if self._stopping:
+            self._next = command
+        else:
+            self._launch(command)
+        self.state, self.message, self._started = State.STARTING, "", time.monotonic()
+
+    def _launch(self, command: Command) -> None:
         folder = user_folder()
         _remove_old_files(folder)
         self.log = folder / f"engine-{os.getpid()}.log"
         # a fresh name each time, so that its being there means that this engine wrote it
         self._connection_file = folder / f"connection-{os.getpid()}-{next(self._numbers)}.json"
         self._connection_file.unlink(missing_ok=True)
-        command = [os.fspath(python), "-m", "kmm.cli", "serve"]
-        command += ["--parent-pid", str(os.getpid()), "--connection-file", os.fspath(self._connection_file)]
-        if weights:
-            command += ["--weights", weights]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                command,
+                command.line(self._connection_file),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                env=environment(),
+                creationflags=NO_CONSOLE,
             )
-        self.state, self.message, self._started = State.STARTING, "", time.monotonic()
 
     def poll(self) -> None:
         """Take notice of a process that became ready, or ended."""
         self._reap()
+        if self._next is not None and not self._stopping:
+            command, self._next = self._next, None
+            try:
+                self._launch(command)
+            except OSError as error:
+                self.fail(f"The engine's Python cannot be started: {error}")
         if self._process is None:
             return
-        if self._process.poll() is not None:
+        code = self._process.poll()
+        if code == 0 and self.state is State.READY:
+            self.stop()
+            self.message = "The engine had nothing to do for long and has ended; it starts again when needed"
+        elif code is not None:
             starting = self.state is State.STARTING
             self.fail(self._last_words() if starting else "The engine stopped unexpectedly")
         elif self.state is State.STARTING:
@@ -86,6 +123,7 @@ class Engine:
 
     def stop(self) -> None:
         """Ask the process to end; `poll` kills it if it does not."""
+        self._next = self.memory = None
         if self.client is not None:
             self.client.close()
             self.client = None
@@ -117,7 +155,14 @@ class Engine:
 
     @property
     def running(self) -> bool:
-        return self._process is not None
+        """Whether there is a process that was not told to stop, or one is about to be started."""
+        return self._process is not None or self._next is not None
+
+    def ask_memory(self) -> None:
+        """Take note of how much memory the engine takes."""
+        if self.client is not None:
+            with suppress(ClientError):  # it has other things to do, or is gone, which `poll` notices
+                self.memory = self.client.status(STATUS_SECONDS).memory_bytes
 
     def close(self) -> None:
         """Stop and wait until the process is gone: for the end of Blender or of the add-on."""
@@ -141,6 +186,7 @@ class Engine:
                 self.fail(str(error))
             else:
                 self.state = State.READY
+                self.ask_memory()
         elif time.monotonic() - self._started > START_SECONDS:
             self.fail(f"The engine was not ready within {START_SECONDS:.0f} seconds. Its log is {self.log}.")
 
@@ -169,10 +215,10 @@ def user_folder() -> Path:
         return folder
 
 
-def _environment() -> dict[str, str]:
-    """This process' environment without what is meant for Blender's own Python."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    return environment | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
+def environment() -> dict[str, str]:
+    """This process' environment for another Python: without what is meant for Blender's own."""
+    others = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
+    return others | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _remove_old_files(folder: Path) -> None:

@@ -26,7 +26,7 @@ def find_python(chosen: str, environment: Mapping[str, str] = os.environ) -> Pat
 
 def has_engine(python: Path) -> bool:
     """Whether kmm and torch are installed for this interpreter."""
-    for packages in _site_packages(python):
+    for packages in site_packages(python):
         if any(packages.glob("kmm-*.dist-info")) and (packages / "torch").is_dir():
             return True
     return False
@@ -52,7 +52,8 @@ def _of_environment(root: Path) -> Iterator[Path]:
     yield from (root / "bin" / "python", root / "Scripts" / "python.exe", root / "python.exe")
 
 
-def _site_packages(python: Path) -> Iterator[Path]:
+def site_packages(python: Path) -> Iterator[Path]:
+    """Where this interpreter's packages may be."""
     # not resolved: in a virtual environment the interpreter is a link, and its place is what counts
     if python.is_file():
         yield from python.parent.parent.glob("lib/python3*/site-packages")

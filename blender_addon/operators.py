@@ -192,36 +192,6 @@ class KMM_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class KMM_OT_start_engine(bpy.types.Operator):
-    """Start the engine now, so that the next motion comes at once"""
-
-    bl_idname = "kmm.start_engine"
-    bl_label = "Start Engine"
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            stream.start_engine(context)
-        except UserError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return {"FINISHED"}
-
-
-class KMM_OT_stop_engine(bpy.types.Operator):
-    """Stop the engine and free its memory; what is being generated keeps the keys that it has"""
-
-    bl_idname = "kmm.stop_engine"
-    bl_label = "Stop Engine"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return stream.engine.running
-
-    def execute(self, context: bpy.types.Context) -> set[str]:
-        stream.stop_engine()
-        return {"FINISHED"}
-
-
 class KMM_OT_report(bpy.types.Operator):
     """Tell how a generation ended"""
 
@@ -256,8 +226,6 @@ register, unregister = bpy.utils.register_classes_factory(
         KMM_OT_regenerate_block,
         KMM_OT_in_between,
         KMM_OT_cancel,
-        KMM_OT_start_engine,
-        KMM_OT_stop_engine,
         KMM_OT_report,
     )
 )

@@ -5,14 +5,6 @@ from __future__ import annotations
 import bpy
 
 from . import character, storyboard_panel, stream
-from .engine import State
-
-ENGINE_ICONS = {
-    State.OFF: "RADIOBUT_OFF",
-    State.STARTING: "SORTTIME",
-    State.READY: "RADIOBUT_ON",
-    State.FAILED: "ERROR",
-}
 
 
 class Sidebar:
@@ -39,7 +31,6 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
             self._draw_takes(layout.column())
         else:
             self._draw_generate(layout.column())
-        self._draw_engine(layout)
 
     def _draw_character(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
         settings = context.scene.kmm
@@ -89,17 +80,6 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
         lines.scale_y = 0.6
         for line in message.split("; "):
             lines.label(text=line)
-
-    def _draw_engine(self, layout: bpy.types.UILayout) -> None:
-        engine = stream.engine
-        row = layout.row()
-        row.label(text=engine.description, icon=ENGINE_ICONS[engine.state])
-        if engine.running:
-            row.operator("kmm.stop_engine", text="", icon="PAUSE")
-        else:
-            row.operator("kmm.start_engine", text="", icon="PLAY")
-        if engine.message and not (stream.generation and stream.generation.incomplete):
-            self._draw_outcome(layout, engine.message)
 
 
 register, unregister = bpy.utils.register_classes_factory((VIEW3D_PT_kmm,))

@@ -1,11 +1,11 @@
-"""The add-on's preferences: where the engine is and what it loads."""
+"""The add-on's preferences: where the engine is, what it loads, how long it stays."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 import bpy
-from bpy.props import StringProperty
+from bpy.props import IntProperty, StringProperty
 
 from .find_python import find_python
 
@@ -23,6 +23,14 @@ class KMM_Preferences(bpy.types.AddonPreferences):
         name="Weights",
         description="Name or folder of the model's weights. Empty: the engine's default",
     )
+    idle_minutes: IntProperty(
+        name="Stop When Idle",
+        description="Minutes without work after which the engine ends and frees its memory; it starts again when it "
+        "is needed. 0: it runs as long as Blender",
+        default=60,
+        min=0,
+        soft_max=240,
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()
@@ -31,6 +39,13 @@ class KMM_Preferences(bpy.types.AddonPreferences):
         row.prop(self, "python", placeholder="Found by itself")
         row.operator("kmm.find_engine", text="", icon="VIEWZOOM")
         column.prop(self, "weights", placeholder="Default")
+        column.prop(self, "idle_minutes")
+        from . import install_operators  # which uses this module
+
+        if install_operators.installation is not None:
+            install_operators.draw(column)
+        else:
+            column.operator("kmm.install_engine", icon="IMPORT")
 
 
 class KMM_OT_find_engine(bpy.types.Operator):
@@ -47,16 +62,39 @@ class KMM_OT_find_engine(bpy.types.Operator):
                 {"ERROR"}, "No Python with the engine was found; install it, then choose its Python here"
             )
             return {"CANCELLED"}
-        context.preferences.addons[__package__].preferences.python = str(found)
+        of(context).python = str(found)
         return {"FINISHED"}
 
 
-def get(context: bpy.types.Context) -> tuple[str, str]:
-    """The chosen Python and weights; empty where nothing was chosen."""
+class KMM_OT_show_preferences(bpy.types.Operator):
+    """Open the preferences of this extension"""
+
+    bl_idname = "kmm.show_preferences"
+    bl_label = "Engine Preferences"
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if of(context) is None:
+            self.report({"ERROR"}, "The extension is not installed, and so it has no preferences")
+            return {"CANCELLED"}
+        bpy.ops.preferences.addon_show(module=__package__)
+        return {"FINISHED"}
+
+
+def of(context: bpy.types.Context) -> KMM_Preferences | None:
+    """The preferences; None if the add-on was registered from the source tree, without being installed."""
     addon = context.preferences.addons.get(__package__)
-    if addon is None:  # registered from the source tree, without being installed
-        return "", ""
-    return addon.preferences.python, addon.preferences.weights
+    return None if addon is None else addon.preferences
 
 
-register, unregister = bpy.utils.register_classes_factory((KMM_Preferences, KMM_OT_find_engine))
+def get(context: bpy.types.Context) -> tuple[str, str, int]:
+    """The chosen Python and weights (empty where none was chosen), and the idle minutes that the engine outlives."""
+    preferences = of(context)
+    if preferences is None:
+        return "", "", 0
+    return preferences.python, preferences.weights, preferences.idle_minutes
+
+
+register, unregister = bpy.utils.register_classes_factory(
+    (KMM_Preferences, KMM_OT_find_engine, KMM_OT_show_preferences)
+)

@@ -14,7 +14,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from . import preferences, storyboard
-from .engine import Engine
+from .engine import Command, Engine
 from .find_python import find_python
 from .generation import Generation
 from .request import Request, UserError
@@ -40,13 +40,15 @@ def start_engine(context: bpy.types.Context) -> None:
     """Start the engine unless it runs. Raises UserError."""
     engine.poll()
     if not engine.running:
-        chosen, weights = preferences.get(context)
+        chosen, weights, idle_minutes = preferences.get(context)
         python = find_python(chosen)
         if python is None:
             what = f"There is no program {chosen}" if chosen else "No Python with the engine was found"
-            raise UserError(f"{what}; install the engine and set its Python in the add-on's preferences")
+            raise UserError(
+                f"{what}; install the engine (panel Engine), or choose its Python in the preferences"
+            )
         try:
-            engine.start(python, weights)
+            engine.start(Command(python, weights, idle_minutes))
         except OSError as error:
             raise UserError(f"The engine's Python cannot be started: {error}") from error
     watch()
@@ -137,6 +139,7 @@ def tick() -> float | None:
             traceback.print_exc()
             generation.cancel("Ended by an error in the add-on, which the system console shows")
     elif _to_announce and not _transforming():
+        engine.ask_memory()
         _announce()
     _redraw()
     if running() or engine.busy or _to_announce:
@@ -155,7 +158,15 @@ def _announce() -> None:
     with bpy.context.temp_override(window=windows[0]):
         if generation.frames_kept:
             bpy.ops.ed.undo_push(message="Generate Motion")
-        bpy.ops.kmm.report("INVOKE_DEFAULT", message=generation.message, failed=generation.failed)
+    report(generation.message, generation.failed)
+
+
+def report(message: str, failed: bool) -> None:
+    """Say in the status bar how something ended that went on by itself."""
+    windows = bpy.context.window_manager.windows
+    if windows:
+        with bpy.context.temp_override(window=windows[0]):
+            bpy.ops.kmm.report("INVOKE_DEFAULT", message=message, failed=failed)
 
 
 def _transforming() -> bool:
@@ -168,12 +179,16 @@ def _redraw() -> None:
     if time.monotonic() - _redrawn < REDRAW_SECONDS and running():
         return
     _redrawn = time.monotonic()
+    redraw("VIEW_3D")
+
+
+def redraw(*editors: str) -> None:
+    """Have our panels drawn anew in editors of these types."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type == "VIEW_3D":
-                for region in area.regions:
-                    if region.type == "UI":
-                        region.tag_redraw()
+            for region in area.regions if area.type in editors else ():
+                if region.type == ("UI" if area.type == "VIEW_3D" else "WINDOW"):
+                    region.tag_redraw()
 
 
 @persistent

@@ -259,7 +259,7 @@ def test_every_icon_exists_in_this_blender() -> None:
     folder = Path(sys.modules[PACKAGE].__file__).parent
     source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
     used = set(re.findall(r'icon="(\w+)"', source)) | set(
-        sys.modules[f"{PACKAGE}.panel"].ENGINE_ICONS.values()
+        sys.modules[f"{PACKAGE}.engine_panel"].ENGINE_ICONS.values()
     )
     assert len(used) > 6 and used <= set(known)
 

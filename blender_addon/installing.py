@@ -1,0 +1,262 @@
+"""Installing the engine into an environment of its own, step by step, without ever waiting.
+
+Three programs one after the other: Python's `venv` makes the environment, its pip installs the engine with all that
+it needs, and the engine's Python tries to import it. What they write goes into a log. Whatever ends it, what is there
+is kept, and the next installation goes on from it: an environment that works is not made again, and pip takes what it
+has installed or downloaded before.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+#: For subprocess: a Blender without a console would otherwise open one for the other program (Windows).
+NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+#: Short, for torch has paths that are so long that Windows has no room for a long one before them.
+TARGET = Path("~/.kmm")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.]+)?")
+END_SECONDS = 5.0  #: a program that was told to end and has not by then is killed
+CHECK = "import kmm.cli, torch; print('kmm', kmm.__version__, 'and torch', torch.__version__)"
+STEPS = ("Making the environment", "Downloading and installing", "Trying the engine")
+
+
+class CannotInstall(Exception):
+    """What the user has to change first; one sentence."""
+
+
+class Installation:
+    """One run. `poll` goes on to the next step; `message` says in one line where it is or how it ended."""
+
+    def __init__(self, source: str, online: bool, log: Path, target: Path = TARGET, python: str = "") -> None:
+        """Begins. source: a wheel, a folder (a checkout, or wheels), or a package's name, which needs `online`.
+
+        Raises CannotInstall.
+        """
+        self.target, self.log = target.expanduser(), log
+        self.ended = False
+        self.succeeded = False
+        self.message = STEPS[0]
+        self._base = base_python(python)
+        self._install = ["-m", "pip", "install", "--progress-bar", "off", *pip_arguments(source, online)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._step = -1
+        self._cancelled: float | None = None  # since when
+        self._log = log.open("wb")
+        try:
+            self.target.parent.mkdir(parents=True, exist_ok=True)
+            self._next()
+        except OSError as error:
+            self._log.close()
+            raise CannotInstall(f"The installation cannot be started: {error}") from error
+
+    @property
+    def python(self) -> Path:
+        """The Python of the environment."""
+        return python_of(self.target)
+
+    @property
+    def progress(self) -> float:
+        """Share of the steps that are done."""
+        return max(0, self._step) / len(STEPS)
+
+    def poll(self) -> None:
+        """Take notice of a step that has ended, and begin the next one."""
+        if self.ended or self._process is None:
+            return
+        code = self._process.poll()
+        if self._cancelled is not None:
+            if code is not None:
+                self._end("Installing was cancelled; try again to go on from here")
+            elif time.monotonic() > self._cancelled + END_SECONDS:
+                kill_tree(self._process)
+        elif code is None:
+            line = self._last_line()
+            self.message = f"{STEPS[self._step]}: {line}" if line else STEPS[self._step]
+        elif code:
+            self._end(f"The engine is not installed: {self._reason()}. Try again to go on from here")
+        elif self._step == len(STEPS) - 1:
+            self.succeeded = True
+            self._end(f"The engine is installed in {self.target}: {self._last_line()}")
+        else:
+            try:
+                self._next()
+            except OSError as error:
+                self._end(f"The engine is not installed: {error}. Try again to go on from here")
+
+    def cancel(self) -> None:
+        """Ask it to end; what is there stays. `poll` sees to it."""
+        if not self.ended and self._cancelled is None:
+            assert self._process is not None
+            self._cancelled, self.message = time.monotonic(), "Cancelling"
+            interrupt_tree(self._process)
+
+    def close(self) -> None:
+        """End it at once: for the end of Blender or of the add-on."""
+        if not self.ended:
+            assert self._process is not None
+            kill_tree(self._process)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(END_SECONDS)
+            self._end("Installing was cancelled; try again to go on from here")
+
+    def _next(self) -> None:
+        self._step += 1
+        if self._step == 0 and works(self.python):
+            self._step += 1
+        python = self._base if self._step == 0 else self.python
+        arguments = (["-m", "venv", os.fspath(self.target)], self._install, ["-c", CHECK])[self._step]
+        self._process = subprocess.Popen(
+            [os.fspath(python), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            env=pip_environment(os.environ),
+            # a group of its own, so that what it starts can be ended with it
+            start_new_session=os.name == "posix",
+            creationflags=NO_CONSOLE,
+        )
+        self.message = STEPS[self._step]
+
+    def _end(self, message: str) -> None:
+        self.ended, self.message = True, message
+        self._log.close()
+
+    def _lines(self) -> list[str]:
+        with suppress(OSError):
+            text = self.log.read_bytes()[-8000:].decode("utf-8", "replace")
+            return [line.strip() for line in text.splitlines() if line.strip()]
+        return []
+
+    def _last_line(self) -> str:
+        return (self._lines() or [""])[-1][:200]
+
+    def _reason(self) -> str:
+        """pip marks what was wrong; other programs say it last."""
+        lines = self._lines()
+        marked = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+        return (marked or lines or ["it ended without a word"])[-1].rstrip(".")[:300]
+
+
+def pip_arguments(source: str, online: bool) -> list[str]:
+    """What to tell pip for a source: the engine with its extras, and where the rest may come from.
+
+    Raises CannotInstall.
+    """
+    source = source.strip()
+    path = Path(source).expanduser()
+    if not source:
+        raise CannotInstall("Choose a wheel of kmm, or a folder with it, to install the engine from")
+    if path.is_file() and path.suffix == ".whl":
+        wheel, folder = path, path.parent
+    elif path.is_dir():
+        wheels = sorted(path.glob("kmm-*.whl"))
+        wheel, folder = (wheels[-1], path) if wheels else (path, path)
+        if not wheels and not (path / "pyproject.toml").is_file():
+            raise CannotInstall(f"In {path} is neither a wheel of kmm nor the project itself")
+    elif NAME.fullmatch(source):
+        if not online:
+            raise CannotInstall(
+                f"{source} would have to be downloaded; allow online access in Blender's preferences (System), "
+                "or choose a wheel or a folder"
+            )
+        name, _, version = source.partition("==")
+        return [f"{name}[engine]" + (f"=={version}" if version else "")]
+    else:
+        raise CannotInstall(f"{source} is neither a wheel nor a folder that is there")
+    # an address has no trouble with spaces and letters beyond ASCII, brackets after a path might
+    wanted = f"kmm[engine] @ {wheel.resolve().as_uri()}"
+    return [wanted, "--find-links", os.fspath(folder.resolve()), *([] if online else ["--no-index"])]
+
+
+def pip_environment(outer: Mapping[str, str]) -> dict[str, str]:
+    """The environment for pip: nothing of Blender's Python, nobody asked, UTF-8 in all it writes."""
+    kept = {k: v for k, v in outer.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET")}
+    return kept | {
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONNOUSERSITE": "1",
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+
+
+def python_of(environment: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def base_python(chosen: str) -> Path:
+    """The Python to make the environment with: the chosen one, or Blender's own if it can, or one that is about.
+
+    Raises CannotInstall.
+    """
+    if chosen:
+        path = Path(chosen).expanduser()
+        if not path.is_file():
+            raise CannotInstall(f"There is no program {path}")
+        return path
+    found = next((p for p in _pythons() if can_make_environments(p)), None)
+    if found is None:
+        raise CannotInstall("No Python 3.11 or later with venv was found; install one, or choose it here")
+    return found
+
+
+def can_make_environments(python: Path) -> bool:
+    """Whether this interpreter has `venv` and `ensurepip`, which some systems leave out. Only looks at files."""
+    real = python.resolve()
+    version = re.search(r"3\.\d+", real.name)
+    root = real.parent.parent
+    libraries = [
+        *root.glob(f"lib/python{version[0] if version else '3.*'}"),
+        root / "Lib",
+        real.parent / "Lib",
+    ]
+    return any((lib / "ensurepip").is_dir() and (lib / "venv").is_dir() for lib in libraries)
+
+
+def works(python: Path) -> bool:
+    """Whether the environment of this interpreter was made to its end: pip comes last."""
+    libraries = [
+        *python.parent.parent.glob("lib/python3*/site-packages"),
+        python.parent.parent / "Lib/site-packages",
+    ]
+    return python.is_file() and any((packages / "pip").is_dir() for packages in libraries)
+
+
+def interrupt_tree(process: subprocess.Popen[bytes]) -> None:
+    """Ask a program and what it started to end, as Ctrl-C does: pip then removes what it has half unpacked."""
+    if os.name == "nt":  # only a program with the same console can be asked
+        kill_tree(process)
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """End a program and what it started."""
+    if os.name == "nt":
+        subprocess.Popen(
+            ["taskkill", "/F", "/T", "/PID", str(process.pid)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, creationflags=NO_CONSOLE,
+        )  # fmt: skip
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _pythons() -> Iterator[Path]:
+    yield Path(sys.executable)  # Blender's own
+    places = [os.environ.get("PATH", ""), "/usr/local/bin", "/opt/homebrew/bin", "/usr/bin"]
+    for version in ("3.13", "3.12", "3.11"):
+        found = shutil.which(f"python{version}", path=os.pathsep.join(places))
+        if found:
+            yield Path(found)

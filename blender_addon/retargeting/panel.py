@@ -107,16 +107,12 @@ class VIEW3D_PT_kmm_bone_map(panel.Sidebar, bpy.types.Panel):
             line = layout.split(factor=0.3, align=True)
             self._draw_name(line, role)
             self._draw_bones(line, rig, rows.get(role, []))
-        head = layout.split(factor=0.3, align=True)
-        head.label()
-        for side in SIDES:
-            head.label(text=side.title())
         for part in BODY + (TWISTS + FINGERS if fingers else ()):
             line = layout.split(factor=0.3, align=True)
             self._draw_name(line, part)
-            both = line.row(align=True)
+            both = line.column(align=True)
             for side in SIDES:
-                self._draw_bones(both, rig, rows.get(f"{side}_{part}", []))
+                self._draw_bones(both, rig, rows.get(f"{side}_{part}", []), side[0].upper())
 
     def _draw_name(self, line: bpy.types.UILayout, name: str) -> None:
         cell = line.row(align=True)
@@ -125,13 +121,21 @@ class VIEW3D_PT_kmm_bone_map(panel.Sidebar, bpy.types.Panel):
             cell.operator("kmm.map_add", text="", icon="ADD", emboss=False).role = name
 
     def _draw_bones(
-        self, line: bpy.types.UILayout, rig: KMM_MappedRig, rows: list[bpy.types.PropertyGroup]
+        self,
+        layout: bpy.types.UILayout,
+        rig: KMM_MappedRig,
+        rows: list[bpy.types.PropertyGroup],
+        side: str = "",
     ) -> None:
-        column = line.column(align=True)
+        column = layout.column(align=True)
         bones = rig.object.data
         for row in rows:
             cell = column.row(align=True)
             cell.alert = bool(row.bone) and row.bone not in bones.bones
+            if side:
+                letter = cell.row()
+                letter.ui_units_x = 0.8
+                letter.label(text=side)
             cell.prop_search(row, "bone", bones, "bones", text="", icon="BONE_DATA")
 
 

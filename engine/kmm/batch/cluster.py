@@ -1,7 +1,8 @@
 """Takes in, results out, made by actors on a Ray cluster: the same as `processes`, on other machines.
 
-Ray places the actors, restarts them when a process or its machine dies, and gives their work to them again. Results
-come back as bytes, so that workers need no folder in common and one process writes the manifest.
+Ray places the actors where there is a GPU or a processor for each, and starts them anew when a process or a whole
+machine dies; what they were at is given to others in the meantime. Results come back as bytes, so that workers need
+no folder in common and one process writes the manifest.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from kmm.batch.jobs import Failed, Take
 from kmm.batch.maker import BATCH_ON_GPU, About, Made, Maker
 from kmm.batch.run import Result
 
-ATTEMPTS = 3  #: that a take may have: Ray's own retries are one less
-_RESTARTS = -1  # an actor may be restarted as often as need be
-_LOOK_SECONDS = 0.1  # between two looks for results, while jobs are waited for
+ATTEMPTS = 3  #: actors that a take may cost before it is given up
+_LOOK_SECONDS = 0.1  # between two looks for results while jobs are waited for, and the other way round
+_START_SECONDS = 900.0  # until an actor must be there: a cluster may have to start machines first
 
 
 class Cluster:
@@ -47,22 +48,33 @@ class Cluster:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise ValueError(f"There is no Ray cluster at {address!r}: {error}") from error
         self._ray = ray
+        self._attempts: dict[str, int] = {}
+        self._again: deque[Take] = deque()
         try:
             resources = ray.cluster_resources()
             gpus = int(resources.get("GPU", 0)) if device != "cpu" else 0
             actor: Any = ray.remote(_Actor).options(
                 num_cpus=1,
                 num_gpus=1 if gpus else 0,
-                max_restarts=_RESTARTS,
-                max_task_retries=ATTEMPTS - 1,
+                max_restarts=-1,
                 max_concurrency=batch_size or (BATCH_ON_GPU if gpus else 1),
             )
             number = count or gpus or max(1, int(resources.get("CPU", 1)))
-            self._actors = [actor.remote(weights, device, batch_size) for _ in range(number)]
-            self.about: About = ray.get(self._actors[0].about.remote())
-        except ray.exceptions.RayError as error:
+            actors = [actor.remote(weights, device, batch_size) for _ in range(number)]
+            self._running: dict[Any, tuple[Any, Take | None]] = {
+                _ask(actor): (actor, None) for actor in actors
+            }
+            self._room: deque[Any] = deque()  # an actor stands there as often as it can take in a take
+            first = ray.wait(list(self._running), timeout=_START_SECONDS)[0]
+            if not first:
+                raise ValueError(f"no worker was ready within {_START_SECONDS:g} seconds")
+            self.about: About = ray.get(first[0])
+        except (ray.exceptions.RayError, ValueError) as error:
             self.close()
             raise ValueError(f"The model cannot be loaded on the cluster: {_reason(error)}") from error
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Cluster:
         return self
@@ -74,14 +86,13 @@ class Cluster:
         """A result for every take, as they are done; a `Failed` goes through. `takes` is read as they are needed."""
         source: queue.Queue[Take | Failed | Exception | None] = queue.Queue(maxsize=1)
         threading.Thread(target=_feed, args=(takes, source), name="kmm jobs", daemon=True).start()
-        running: dict[Any, tuple[Any, Take]] = {}
-        # one take more for an actor than it makes at a time: it has the next at hand when one is done
-        room = deque(self._actors * (self.about.batch_size + 1))
         more = True
-        while more or running:
-            if more and room:
+        while more or self._again or any(take for _, take in self._running.values()):
+            while self._room and self._again:
+                self._give(self._again.popleft())
+            if more and self._room:
                 try:
-                    item = source.get(timeout=_LOOK_SECONDS if running else None)
+                    item = source.get(timeout=_LOOK_SECONDS)
                 except queue.Empty:
                     pass
                 else:
@@ -92,21 +103,42 @@ class Cluster:
                     elif item is None:
                         more = False
                     else:
-                        actor = room.popleft()
-                        running[actor.make.remote(item)] = (actor, item)
-            if running:
-                patience = 0 if more and room else None
-                for reference in self._ray.wait(list(running), timeout=patience)[0]:
-                    actor, take = running.pop(reference)
-                    room.append(actor)
-                    yield self._result(take, reference)
+                        self._give(item)
+            if self._running:
+                patience = 0 if more and self._room else _LOOK_SECONDS
+                for reference in self._ray.wait(list(self._running), timeout=patience)[0]:
+                    yield from self._take_in(reference)
+            elif not self._room:
+                raise ValueError("No worker of the cluster is left that can load the model.")
 
-    def _result(self, take: Take, reference: Any) -> Result:
+    def _give(self, take: Take) -> None:
+        actor = self._room.popleft()
+        self._running[actor.make.remote(take)] = (actor, take)
+
+    def _take_in(self, reference: Any) -> Iterator[Result]:
+        """What has come: that an actor is there, a result, or that an actor has died."""
+        actor, take = self._running.pop(reference)
         try:
-            made = self._ray.get(reference)
+            answer = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            return Failed(take.name, f"It could not be made in {ATTEMPTS} attempts: {_reason(error)}")
-        return made if isinstance(made, Failed) else (take, made)
+            if take is None:  # this actor will never be
+                return
+            self._attempts[take.name] = self._attempts.get(take.name, 0) + 1
+            if self._attempts[take.name] < ATTEMPTS:
+                self._again.append(take)
+            else:
+                yield Failed(take.name, f"It could not be made in {ATTEMPTS} attempts: {_reason(error)}")
+            self._room = deque(other for other in self._room if other is not actor)
+            if (actor, None) not in self._running.values():
+                self._running[_ask(actor)] = (actor, None)
+            return
+        if take is None:
+            busy = sum(other is actor for other, _ in self._running.values())
+            self._room.extend([actor] * (self.about.batch_size - busy))
+            return
+        self._room.append(actor)
+        self._attempts.pop(take.name, None)
+        yield answer if isinstance(answer, Failed) else (take, answer)
 
     def close(self) -> None:
         """Ends the actors; a cluster that was started here ends with them."""
@@ -124,6 +156,11 @@ class _Actor:
 
     def make(self, take: Take) -> Made | Failed:
         return self._maker.make(take)
+
+
+def _ask(actor: Any) -> Any:
+    """A question that an actor answers once it is there, however often it has to be started for that."""
+    return actor.about.options(max_task_retries=-1).remote()
 
 
 def _feed(takes: Iterable[Take | Failed], source: queue.Queue[Take | Failed | Exception | None]) -> None:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kmm.commands.common import Json, one_sentence
-from kmm.commands.files import Betas, BodyFile, Fps, Layout, Units, Up, check_output, load_body
+from kmm.commands.files import (
+    Betas,
+    BodyFile,
+    Fps,
+    Layout,
+    LockFeet,
+    Units,
+    Up,
+    check_output,
+    load_body,
+    with_locked_feet,
+)
 
 if TYPE_CHECKING:
     from kmm.clip import Clip
@@ -24,6 +35,7 @@ def convert(
     layout: Layout = None,
     body: BodyFile = None,
     betas: Betas = None,
+    lock_feet: LockFeet = False,
     as_json: Json = False,
 ) -> None:
     """Write a motion in another format; BVH files of other humanoids are retargeted to SMPL's body."""
@@ -33,6 +45,7 @@ def convert(
         check_output(out, fps, body, units=units, up=up, layout=layout)
         wearing = load_body(body, betas)
         clip, retargeted = _read(source)
+        clip = with_locked_feet(clip, wearing) if lock_feet else clip
         clip = clip if fps is None else clip.resample(fps)
         formats.save(clip, out, units=units, up=up, layout=layout, body=wearing)
     if as_json:

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from kmm.body import Body
+    from kmm.clip import Clip
 
 Fps = Annotated[float | None, typer.Option(help="Frames a second in the file; by default as the motion has.")]
 Units = Annotated[str | None, typer.Option(help="m or cm; by default what is usual for the format.")]
@@ -19,6 +20,8 @@ BodyFile = Annotated[
     typer.Option(help="Your SMPL, SMPL-H or SMPL-X model file, to wear in place of the mannequin."),
 ]
 Betas = Annotated[str | None, typer.Option(help='Shape of that body: "0.5,-1.2,...".')]
+
+LockFeet = Annotated[bool, typer.Option("--lock-feet", help="Keep feet that stand from sliding.")]
 
 
 def check_output(out: Path, fps: float | None, body: Path | None, **choices: str | None) -> None:
@@ -54,3 +57,11 @@ def load_body(model: Path | None, betas: str | None) -> Body | None:
     except ValueError:
         raise ValueError(f"--betas must be numbers with commas between, not {betas!r}.") from None
     return smpl.load(model, numbers)
+
+
+def with_locked_feet(clip: Clip, body: Body | None) -> Clip:
+    """The clip with feet that stand no longer sliding on this body, or on the mannequin."""
+    from kmm.foot_lock import lock_feet
+    from kmm.skeleton import REST_OFFSETS
+
+    return lock_feet(clip, REST_OFFSETS if body is None else body.offsets)

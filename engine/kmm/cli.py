@@ -87,6 +87,7 @@ def generate(
     layout: files.Layout = None,
     body: files.BodyFile = None,
     betas: files.Betas = None,
+    lock_feet: files.LockFeet = False,
     weights: Weights = "kmm-open",
     device: Device = "auto",
     as_json: Json = False,
@@ -108,6 +109,7 @@ def generate(
         events = pipeline.generate(request.segments, seed, request.guidance)
         clip = collect(_shown(events, request.frames_total), request.segments)
         seconds = time.monotonic() - start
+        clip = files.with_locked_feet(clip, wearing) if lock_feet else clip
         clip = clip if fps is None else clip.resample(fps)
         formats.save(clip, out, units=units, up=up, layout=layout, body=wearing)
     if as_json:

@@ -39,18 +39,19 @@ def open_character(path: Path, names: Sequence[str] = ()) -> bpy.types.Object:
 
 
 def find_armature(path: Path, names: Sequence[str] = ()) -> bpy.types.Object:
-    """The one armature of the open file, or the one that is named. Raises ValueError with a sentence."""
+    """The one armature of the open file, or of several the one that is named. Raises ValueError with a sentence."""
     found = [obj for obj in bpy.data.objects if obj.type == "ARMATURE" and obj.users_scene]
     if not found:
         raise ValueError(f"{path.name} has no armature in it")
-    listed = ", ".join(obj.name for obj in found)
+    if len(found) == 1:
+        return found[0]
     wanted = [obj for obj in found if obj.name in names]
-    if names and not wanted:
-        raise ValueError(f"{path.name} has no armature named {' or '.join(names)}; it has {listed}")
-    chosen = wanted or found
-    if len(chosen) > 1:
-        raise ValueError(f"{path.name} has several armatures: {listed}; say which one to use")
-    return chosen[0]
+    if len(wanted) != 1:
+        what = (
+            "say which one to use" if not names else f"{len(wanted)} of them are named {' or '.join(names)}"
+        )
+        raise ValueError(f"{path.name} has several armatures, {', '.join(o.name for o in found)}: {what}")
+    return wanted[0]
 
 
 def save(armature: bpy.types.Object, path: Path) -> None:

@@ -6,8 +6,8 @@ for outcome in characters.retarget(["walk.npz", "mocap/"], ["hero.blend"], "out"
     print(outcome)
 """
 
-from kmm.characters.batch import retarget
+from kmm.characters.batch import retarget, write
 from kmm.characters.report import Outcome
 from kmm.characters.tasks import FORMATS
 
-__all__ = ["FORMATS", "Outcome", "retarget"]
+__all__ = ["FORMATS", "Outcome", "retarget", "write"]

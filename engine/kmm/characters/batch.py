@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from kmm import formats
 from kmm.characters import report, worker
 from kmm.characters.maps import asked
 from kmm.characters.report import Outcome
 from kmm.characters.tasks import Paths, Settings, Task, plan
+from kmm.clip import Clip
 from kmm.retarget import BoneMap, Options
 from kmm.retarget.bone_map import to_toml
 
@@ -22,7 +25,7 @@ def retarget(
     out: str | os.PathLike[str],
     *,
     format: str = "blend",
-    armatures: tuple[str, ...] = (),
+    armatures: Sequence[str] = (),
     bone_map: BoneMap | str | None = None,
     options: Options | None = None,
     fps: float | None = None,
@@ -40,12 +43,46 @@ def retarget(
     one task. out/report.jsonl has a line for each. Raises ValueError, with a sentence, or OSError for what cannot be
     begun, and BlenderError, a ValueError too, if there is no Blender that runs.
     """
+    settings = _settings(armatures, bone_map, options, fps)
+    tasks = plan(clips, rigs, Path(out), format, settings)
+    return _run(tasks, settings, Path(out), Path(blender) if blender else None)
+
+
+def write(
+    clip: Clip,
+    rig: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    armature: str | None = None,
+    bone_map: BoneMap | str | None = None,
+    options: Options | None = None,
+    fps: float | None = None,
+    blender: str | os.PathLike[str] | None = None,
+) -> Outcome:
+    """Put one clip on one character and write it to a file, whose suffix is .blend, .fbx, .glb or .bvh.
+
+    The rest is as in `retarget`. Raises ValueError with a sentence, or OSError.
+    """
+    output = Path(output).absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{output.stem}.npz"
+        formats.save(clip, file)
+        settings = _settings((armature,) if armature else (), bone_map, options, fps)
+        (task,) = plan([file], [rig], output.parent, output.suffix.lower().removeprefix("."), settings)
+        task = replace(task, output=output, name=output.name)
+        (outcome,) = _work([task], settings, Path(blender) if blender else None)
+    if outcome.status == "failed":
+        raise ValueError(outcome.message)
+    return outcome
+
+
+def _settings(
+    armatures: Sequence[str], bone_map: BoneMap | str | None, options: Options | None, fps: float | None
+) -> Settings:
     if isinstance(bone_map, str):
         bone_map = asked(bone_map)
     text = None if bone_map is None else to_toml(bone_map)
-    settings = Settings(tuple(armatures), text, options or Options(), fps)
-    tasks = plan(clips, rigs, Path(out), format, settings)
-    return _run(tasks, settings, Path(out), Path(blender) if blender else None)
+    return Settings(tuple(armatures), text, options or Options(), fps)
 
 
 def _run(tasks: list[Task], settings: Settings, out: Path, blender: Path | None) -> Iterator[Outcome]:

@@ -20,6 +20,13 @@ Armatures = Annotated[
     list[str] | None,
     typer.Option("--armature", help="Its armature's name, where the file has several. May be repeated."),
 ]
+OneRig = Annotated[
+    Path | None,
+    typer.Option(help="Character to put it on: a .blend, .fbx or .glb file; then --out may be .blend, too."),
+]
+OneArmature = Annotated[
+    str | None, typer.Option(help="The character's armature, where its file has several.")
+]
 Map = Annotated[
     str | None,
     typer.Option(
@@ -35,6 +42,23 @@ RootMotion = Annotated[
 ]
 Feet = Annotated[bool, typer.Option("--feet", help="Bend the legs so that the feet stand as they do.")]
 Hands = Annotated[bool, typer.Option("--hands", help="Bend the arms so that the hands reach as they do.")]
+
+
+def check_output(out: Path, rig: Path, map: str | None, fps: float | None, **others: object) -> None:
+    """Raises ValueError for what cannot be written of a character, before any work is done.
+
+    others: options for motions that are not on a character.
+    """
+    from kmm.characters import maps, tasks
+
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"--{name} and --rig do not go together: the character has its own")
+    if map is not None:
+        maps.asked(map)
+    tasks.plan([], [rig], out.parent, out.suffix.lower().removeprefix("."), tasks.Settings(fps=fps))
+    if not out.parent.is_dir():
+        raise ValueError(f"There is no folder {out.parent} to write {out.name} into.")
 
 
 def retarget(

@@ -107,13 +107,16 @@ def test_which_armature_is_said(scene: bpy.types.Scene, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"two.blend has no armature in it"):
         character_files.find_armature(path)
     rigs.built("vrm")
+    assert character_files.find_armature(path, ["hero"]).name == "vrm"
     rigs.built("mixamo")
     with pytest.raises(
-        ValueError, match=r"two.blend has several armatures: mixamo, vrm; say which one to use"
+        ValueError, match=r"two.blend has several armatures, mixamo, vrm: say which one to use"
     ):
         character_files.find_armature(path)
-    with pytest.raises(ValueError, match=r"two.blend has no armature named hero; it has mixamo, vrm"):
-        character_files.find_armature(path, ["hero"])
+    with pytest.raises(
+        ValueError, match=r"several armatures, mixamo, vrm: 0 of them are named hero or villain"
+    ):
+        character_files.find_armature(path, ["hero", "villain"])
     assert character_files.find_armature(path, ["hero", "vrm"]).name == "vrm"
 
 

@@ -38,8 +38,9 @@ def start_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
         assert process.stdout
         line = process.stdout.readline()
         assert line, log.read_text()
-        assert json.loads(line)["event"] == "ready"
-        return EngineProcess(process, path, log)
+        ready = json.loads(line)
+        assert ready["event"] == "ready"
+        return EngineProcess(process, path, log, ready)
 
     yield start
     for process in started:

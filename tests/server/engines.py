@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import zmq
 from kmm.client import Client, read_connection_file
@@ -16,8 +17,11 @@ from kmm.protocol import PromptSegment, Reply, decode_reply
 class EngineProcess:
     """A running `kmm serve`."""
 
-    def __init__(self, process: subprocess.Popen[str], connection_file: Path, log: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[str], connection_file: Path, log: Path, ready: dict[str, Any]
+    ) -> None:
         self.process = process
+        self.ready = ready  #: what it said when it was
         self.connection_file = connection_file
         self.log = log
 

@@ -104,8 +104,17 @@ transition"""
         name="Block", description="Number of the block, from 0; -1: the active one", default=-1
     )
     new_seed: BoolProperty(
-        name="New Seed", description="Take the next seed, for another motion than before", default=False
+        name="New Seed",
+        description="Take the next seed, for another motion than before",
+        options={"SKIP_SAVE"},
     )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        tip = cls.__doc__ or ""
+        if properties.new_seed:
+            tip = "Generate another motion for this block, with the next seed; the rest stays as it is"
+        return bpy.app.translations.pgettext_tip(tip)
 
     def plan(self, context: bpy.types.Context) -> Request:
         scene = context.scene

@@ -57,7 +57,7 @@ class KMM_Block(bpy.types.PropertyGroup):
         soft_min=1.0,
         soft_max=20.0,
         step=50,
-        precision=2,
+        precision=3,
         unit="TIME_ABSOLUTE",
         update=_changed,
     )

@@ -114,7 +114,7 @@ def _draw_block(layout: bpy.types.UILayout, context: bpy.types.Context, block: s
         column.prop(block, "transition")
         row = column.row(align=True)
         row.operator("kmm.regenerate_block", icon="FILE_REFRESH")
-        row.operator("kmm.regenerate_block", text="", icon="ADD").new_seed = True
+        row.operator("kmm.regenerate_block", text="Another").new_seed = True
 
 
 def _draw_total(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:

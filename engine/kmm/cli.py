@@ -16,7 +16,7 @@ except ImportError:
     sys.exit("The kmm command needs the engine's packages; install them with: pip install 'kmm[engine]'")
 
 from kmm import __version__
-from kmm.commands import batch, convert, evaluate, files, preview, retarget
+from kmm.commands import batch, convert, data, evaluate, files, preview, retarget, serve
 from kmm.commands.common import Device, Json, Weights, fail, load_pipeline, one_sentence
 
 app = typer.Typer(
@@ -41,37 +41,6 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 @app.command()
-def serve(
-    device: Device = "auto",
-    weights: Weights = "kmm-open",
-    connection_file: Annotated[
-        Path | None,
-        typer.Option(help="Where to write address and keys; by default a new file of the user's."),
-    ] = None,
-    idle_timeout: Annotated[
-        float | None, typer.Option(min=1, help="End after so many seconds without work; by default never.")
-    ] = None,
-    parent_pid: Annotated[int | None, typer.Option(help="End when this process ends.")] = None,
-) -> None:
-    """Run the engine until it is told to end. Prints one line of JSON when it is ready."""
-    start = time.monotonic()
-    with one_sentence():
-        pipeline = load_pipeline(weights, device)
-        from kmm.server.engine import Engine
-
-        engine = Engine(pipeline, connection_file, idle_timeout, parent_pid)
-    ready = {
-        "event": "ready",
-        "connection_file": str(engine.connection_file.resolve()),
-        "weights": pipeline.name,
-        "device": pipeline.device,
-        "seconds": round(time.monotonic() - start, 3),
-    }
-    print(json.dumps(ready), flush=True)
-    engine.run()
-
-
-@app.command()
 def generate(
     prompts: Annotated[list[str], typer.Argument(help='What to do @ seconds: "a person walks forward@3".')],
     out: Annotated[
@@ -88,11 +57,15 @@ def generate(
     body: files.BodyFile = None,
     betas: files.Betas = None,
     lock_feet: files.LockFeet = False,
+    rig: retarget.OneRig = None,
+    armature: retarget.OneArmature = None,
+    map: retarget.Map = None,
+    blender: retarget.Blender = None,
     weights: Weights = "kmm-open",
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Make one motion from one or more prompts and write it to a file."""
+    """Make one motion from one or more prompts and write it to a file, on your own character with --rig."""
     with one_sentence():
         from kmm import formats
         from kmm.prompts import parse_prompts
@@ -100,7 +73,10 @@ def generate(
 
         seed = secrets.randbelow(2**31) if seed is None else seed
         request = Generate(segments=parse_prompts(prompts), seed=seed, guidance=guidance)
-        files.check_output(out, fps, body, units=units, up=up, layout=layout)
+        if rig is None:
+            files.check_output(out, fps, body, units=units, up=up, layout=layout)
+        else:
+            retarget.check_output(out, rig, map, fps, body=body, units=units, up=up, layout=layout)
         wearing = files.load_body(body, betas)
         pipeline = load_pipeline(weights, device)
         from kmm.model.pipeline import collect
@@ -111,7 +87,12 @@ def generate(
         seconds = time.monotonic() - start
         clip = files.with_locked_feet(clip, wearing) if lock_feet else clip
         clip = clip if fps is None else clip.resample(fps)
-        formats.save(clip, out, units=units, up=up, layout=layout, body=wearing)
+        if rig is None:
+            formats.save(clip, out, units=units, up=up, layout=layout, body=wearing)
+        else:
+            from kmm import characters
+
+            characters.write(clip, rig, out, armature=armature, bone_map=map, fps=fps, blender=blender)
     if as_json:
         result = {"file": str(out), "frames": len(clip), "fps": clip.fps, "seed": seed}
         print(json.dumps(result | {"weights": pipeline.name, "device": pipeline.device, "seconds": seconds}))
@@ -186,31 +167,9 @@ def train(
         (evaluator if "evaluator" in settings else run).train(settings, data, runs, out)
 
 
-data_commands = typer.Typer(help="Motion to train on.", no_args_is_help=True)
-app.add_typer(data_commands, name="data")
-
-
-@data_commands.command()
-def check(
-    folder: Annotated[Path, typer.Argument(help="Folder of motion and texts, in any layout that kmm reads.")],
-    as_json: Json = False,
-) -> None:
-    """List what is read from a folder, and every file that is not with the reason; exit code 1 if there is one."""
-    with one_sentence():
-        from kmm.data import folders
-
-        found = folders.read(folder)
-        sets = folders.summary(found)
-    if as_json:
-        print(json.dumps({"sets": sets, "problems": found.problems}))
-    else:
-        print(folders.table(sets))
-        print("".join(f"{problem}\n" for problem in found.problems), end="")
-    if found.problems:
-        raise typer.Exit(1)
-
-
+app.add_typer(data.app, name="data")
 app.add_typer(evaluate.app, name="evaluate")
+app.command("serve")(serve.serve)
 app.command("batch")(batch.batch)
 app.command("convert")(convert.convert)
 app.command("preview")(preview.preview)

@@ -69,3 +69,13 @@ def test_check_of_a_folder_with_nothing_usable(tmp_path):
     assert result.exit_code == 1 and "bad.bvh" in result.stdout
     result = check(tmp_path / "nowhere")
     assert result.exit_code == 1 and len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_store_is_built_once(tmp_path):
+    source = shared(tmp_path / "source", [row("a")])
+    command = ["data", "build", str(source), "--out", str(tmp_path / "store")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0 and "small" in result.stdout
+    assert check(tmp_path / "store").exit_code == 0
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 1 and "not empty" in again.stderr

@@ -44,12 +44,12 @@ def read(folder: str | Path) -> Recordings:
 
 
 def _repaired(recordings: Recordings) -> Recordings:
-    """Impossible rotations mended; every recording that had some is a problem, though it stays."""
+    """Impossible rotations mended, and listed."""
     out = Recordings(problems=list(recordings.problems))
     for recording in recordings:
         clip, mended = repaired(recording.clip)
         out.items.append(replace(recording, clip=clip) if mended else recording)
-        out.problems += [f"{recording.set} {recording.id}: {what}" for what in mended]
+        out.mended += [f"{recording.set} {recording.id}: {what}" for what in mended]
     return out
 
 

@@ -51,10 +51,11 @@ class Recording:
 
 @dataclass
 class Recordings(Sequence[Recording]):
-    """A list of recordings, and `problems`: "file: reason" for everything that could not be read."""
+    """Recordings, `problems`: "file: reason" for everything that could not be read, and what was `mended`."""
 
     items: list[Recording] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.items)
@@ -143,7 +144,7 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
             rotvec = poses[rows_of_clip].astype(np.float32) * np.float32(np.pi / 32767)
             clip = _clip(rotvec, trans[rows_of_clip], float(row.get("fps", FPS)))
             texts = tuple(captions(row["texts"], len(clip)))
-            if row["set"] == "cmu" and len(clip) == WINDOW:
+            if row["set"] == "cmu" and len(clip) == WINDOW and not row.get("natural_speed"):
                 clip = natural_speed(clip, row["action"])
                 texts = tuple(
                     replace(t, start=0, end=len(clip)) for t in texts

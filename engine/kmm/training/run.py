@@ -47,7 +47,9 @@ def recordings(recipe: dict[str, Any], data: Path) -> list[Recording]:
     """The recordings a recipe may use; says which were left out or mended, and why."""
     found = folders.read(data)
     for problem in found.problems:
-        print(f"note: {problem}", flush=True)
+        print(f"left out: {problem}", flush=True)
+    for what in found.mended:
+        print(what, flush=True)
     usable = commercial_only(found) if recipe.get("commercial_only") else list(found)
     for split in ("train", "val"):
         if not in_split(usable, split):

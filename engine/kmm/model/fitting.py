@@ -21,12 +21,10 @@ from kmm.given import Given
 from kmm.model import features as ft
 
 TRANSITION_FRAMES = 12  #: bent on each side of a seam where nobody says how many
-_SLOWEST = (
-    0.002  #: metres a frame that a body is taken to travel at least: where it stands, all frames bend alike
-)
-_FASTEST = (
-    1.0  #: radians a frame; an offset that seems to turn faster has only changed its sign, half a turn off
-)
+#: Metres a frame that a body is taken to travel at least: where it stands, all frames are bent alike.
+_SLOWEST = 0.002
+#: Radians a frame. An offset that seems to turn faster is half a turn off and has only changed its sign.
+_FASTEST = 1.0
 
 
 class Fit:

@@ -1,4 +1,4 @@
-"""Runs in a Python with bpy: python in_blender.py FILE OUT FPS FRAMES JOINTS. Imports the file, writes what is there.
+"""For a Python with bpy: python in_blender.py FILE OUT FPS FRAMES JOINTS METRES. Imports it, writes what is there.
 
 Blender's glTF and FBX importers put seconds on frames of the scene's whole rate, so each frame of the file is looked
 at where it must be then, between frames if need be.
@@ -12,7 +12,7 @@ import bpy
 import numpy as np
 
 path, out, fps, frames = sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])
-joints_wanted = sys.argv[5].split(",")
+joints_wanted, metres = sys.argv[5].split(","), float(sys.argv[6])  # metres: in a unit of the file
 
 bpy.ops.wm.read_factory_settings(use_empty=True)
 scene = bpy.context.scene
@@ -20,7 +20,7 @@ scene.render.fps, scene.render.fps_base = max(round(fps), 1), 1.0
 kind = path.rsplit(".", 1)[1].lower()
 ratio = scene.render.fps / fps
 if kind == "bvh":
-    bpy.ops.import_anim.bvh(filepath=path, use_fps_scale=True)
+    bpy.ops.import_anim.bvh(filepath=path, use_fps_scale=True, global_scale=metres)
 elif kind in ("glb", "gltf"):
     bpy.ops.import_scene.gltf(filepath=path)
 elif kind == "fbx":
@@ -31,11 +31,8 @@ else:
     bpy.ops.wm.usd_import(filepath=path, **extra)
     ratio = 1.0  # this one sets the scene's rate
     if not convert:  # Blender 4.2 has the number of the stage's units, not their length
-        from pxr import Usd, UsdGeom
-
-        scale = UsdGeom.GetStageMetersPerUnit(Usd.Stage.Open(path))
         for obj in [o for o in scene.objects if o.parent is None]:
-            obj.scale *= scale
+            obj.scale *= metres
 
 (rig,) = (o for o in scene.objects if o.type == "ARMATURE")
 skins = [o for o in scene.objects if o.type == "MESH" and o.find_armature() == rig]

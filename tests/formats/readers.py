@@ -153,12 +153,13 @@ def validate_usd(path: Path) -> list[str]:
     return [error.GetMessage() for error in found]
 
 
-def blender(python: str, path: Path, fps: float, frames: int) -> dict:
+def blender(python: str, path: Path, fps: float, frames: int, units: str = "m") -> dict:
     """What Blender's importers make of a file, in a Python that can import bpy.
 
     version, joints (T, 22, 3), low and high corner (T, 3) of the skin or None, frames: of the action.
     """
-    return _in_blender(python, "in_blender.py", path, None, fps, frames, ",".join(JOINT_NAMES))
+    metres = {"m": 1.0, "cm": 0.01}[units]  # for files whose units Blender does not know of
+    return _in_blender(python, "in_blender.py", path, None, fps, frames, ",".join(JOINT_NAMES), metres)
 
 
 def keyed_in_blender(body: Path, clip: Path) -> dict:

@@ -100,9 +100,8 @@ def test_in_blender(tmp_path, python, name, suffix, units, up):
     clip = CLIPS[name]
     clip = replace(clip, translation=clip.translation + np.array([1.0, 2.0, 0.0]))
     formats.save(clip, tmp_path / f"clip{suffix}", units=units, up=up)
-    read = readers.blender(python, tmp_path / f"clip{suffix}", clip.fps, len(clip))
-    scale = 0.01 if suffix == ".bvh" and units == "cm" else 1.0
-    assert np.abs(read["joints"] * scale - clip.joints()).max() < 1e-4
+    read = readers.blender(python, tmp_path / f"clip{suffix}", clip.fps, len(clip), units)
+    assert np.abs(read["joints"] - clip.joints()).max() < 1e-4
     if suffix != ".bvh":
         skin = mannequin().skin(clip)
         assert read["vertices"] >= skin.shape[1] and read["materials"] == 4

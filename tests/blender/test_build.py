@@ -20,7 +20,8 @@ def wheel_names(archive: zipfile.ZipFile) -> list[str]:
 
 def test_the_zips_hold_what_blender_lacks_and_nothing_else(zips: dict[str, Path]) -> None:
     assert set(zips) == {"linux-x64", "macos-arm64", "macos-x64", "windows-x64"}
-    sources = {p.name for p in (ROOT / "blender_addon").glob("*.py")}
+    addon = ROOT / "blender_addon"
+    sources = {p.relative_to(addon).as_posix() for p in addon.rglob("*.py")}
     for platform, path in zips.items():
         assert path.stat().st_size < 4_000_000
         with zipfile.ZipFile(path) as archive:

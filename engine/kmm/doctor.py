@@ -70,6 +70,9 @@ def _packages() -> Iterator[Check]:
         yield Check("encryption", "missing", "this ZeroMQ has no CURVE", "Install pyzmq from its own wheels.")
     yield _package("mamba-ssm", "Faster on NVIDIA only: pip install 'kmm[cuda]'", needed=False)
     yield _package("smplx", "Only for your own SMPL file: pip install 'kmm[smpl]'", needed=False)
+    yield _package("usd-core", "Only for USD files: pip install 'kmm[usd]'", needed=False)
+    yield _package("imageio-ffmpeg", "Only for mp4 films: pip install 'kmm[preview]'", needed=False)
+    yield _package("motionmcp-sdk", "Only for `kmm serve --mmcp`: pip install 'kmm[mmcp]'", needed=False)
 
 
 def _package(name: str, advice: str, needed: bool = True) -> Check:
@@ -126,7 +129,10 @@ def _blender() -> Iterator[Check]:
         yield Check("Blender", "ok", str(blender))
     else:
         yield Check(
-            "Blender", "absent", "", "Only `kmm demo` looks for it: put Blender 4.2 or later on the PATH."
+            "Blender",
+            "absent",
+            "",
+            "For FBX, `kmm retarget` and `kmm demo`: put Blender 4.2 or later on the PATH.",
         )
 
 

@@ -43,6 +43,8 @@ def find_armature(path: Path, names: Sequence[str] = ()) -> bpy.types.Object:
     found = [obj for obj in bpy.data.objects if obj.type == "ARMATURE" and obj.users_scene]
     if not found:
         raise ValueError(f"{path.name} has no armature in it")
+    # what is linked cannot be animated, what overrides it can
+    found = [obj for obj in found if obj.library is None] or found
     if len(found) == 1:
         return found[0]
     wanted = [obj for obj in found if obj.name in names]

@@ -102,6 +102,36 @@ def test_a_character_comes_at_rest_as_it_was(
     assert np.abs(found - expected).max() < 1e-4
 
 
+def test_a_character_that_is_overridden_finds_its_library_from_elsewhere(
+    scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    """A file refers to others from its own folder, and what is made of it lies in another."""
+    made = rigs.built("unreal4")
+    (tmp_path / "library").mkdir()
+    (tmp_path / "shots").mkdir()
+    (tmp_path / "out" / "shot").mkdir(parents=True)
+    rigs.write_library(made, tmp_path / "library" / "character.blend")
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    mine = rigs.overridden(tmp_path / "library" / "character.blend", made.joints)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shots" / "shot.blend"))
+    bpy.ops.file.make_paths_relative()
+    bpy.ops.wm.save_mainfile()
+
+    armature = character_files.open_character(tmp_path / "shots" / "shot.blend")
+    assert bpy.data.libraries[0].filepath.startswith("//"), "the test is about relative paths"
+    bpy.context.scene.frame_end = FRAMES
+    retargeting.retarget_clip(stroll(FRAMES), armature)
+    bones = list(mine.joints.values())
+    expected = motion(armature, bones)
+    character_files.save(armature, tmp_path / "out" / "shot" / "walk.blend")
+
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out" / "shot" / "walk.blend"))
+    armature = character_files.find_armature(tmp_path / "out" / "shot" / "walk.blend")
+    assert armature.override_library is not None
+    assert np.abs(motion(armature, bones) - expected).max() < 1e-6
+    assert np.ptp(expected, axis=0).max() > 0.05
+
+
 def test_which_armature_is_said(scene: bpy.types.Scene, tmp_path: Path) -> None:
     path = tmp_path / "two.blend"
     with pytest.raises(ValueError, match=r"two.blend has no armature in it"):

@@ -1,10 +1,13 @@
-"""Weights folders: model.safetensors (tokenizer and generator), config.json, README.md (the model card)."""
+"""Weights folders: model.safetensors (tokenizer and generator), config.json, README.md (the model card).
+
+Beside them may lie prompts.json and captions.safetensors, which `kmm evaluate known` writes.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,7 +15,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from kmm.model import known_prompts
+from kmm.model.familiarity import Familiarity
 from kmm.model.generator import Generator, GeneratorConfig
+from kmm.model.known_prompts import Prompts
 from kmm.model.tokenizer import Tokenizer, TokenizerConfig
 
 DEFAULT = "kmm-open"
@@ -38,6 +44,8 @@ class Weights:
     sampling: Sampling
     tokenizer: Tokenizer
     generator: Generator
+    prompts: Prompts = field(default_factory=dict)  #: known to come out right, by kind
+    familiarity: Familiarity | None = None  #: how near a prompt is to the captions of training
 
 
 def shipped() -> dict[str, Path]:
@@ -113,4 +121,13 @@ def load(name: str, device: torch.device) -> Weights:
     digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     for module in (tokenizer, generator):
         module.eval().requires_grad_(False).to(device)
-    return Weights(folder.name, licence, digest, sampling, tokenizer, generator)
+    return Weights(
+        folder.name,
+        licence,
+        digest,
+        sampling,
+        tokenizer,
+        generator,
+        known_prompts.read(folder),
+        Familiarity.load(folder),
+    )

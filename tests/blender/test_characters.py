@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -286,3 +287,38 @@ def test_generate_straight_onto_a_character(
     ):
         done = generate("--rig", rig, *arguments)
         assert done.returncode == 1 and sentence in done.stderr, done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_installed_wheel_has_all_that_blender_needs(
+    one_blender: str, its_rigs: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, timeout=400)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    save(stroll(5), tmp_path / "walk.npz")
+    arguments = [
+        "walk.npz",
+        "--rig",
+        its_rigs / "vrm.glb",
+        "--out",
+        "out",
+        "--format",
+        "glb",
+        "--blender",
+        one_blender,
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "kmm.cli", "retarget", *map(str, arguments)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    where = subprocess.run(
+        [sys.executable, "-c", "import kmm.blender; print(kmm.blender.addon_folder())"],
+        cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
+    )  # fmt: skip
+    assert where.stdout.strip() == str(tmp_path / "site/kmm/addon/blender_addon")

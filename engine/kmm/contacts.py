@@ -24,21 +24,16 @@ def hysteresis(on: NDArray[np.bool_], off: NDArray[np.bool_]) -> NDArray[np.bool
     return np.asarray(state & (last >= 0))
 
 
-def speeds(places: NDArray[np.floating], fps: float) -> NDArray[np.floating]:
-    """(T, N) metres a second of places (T, N, 3), T > 0."""
-    # central differences over two frames each way: single noisy frames do not break a contact
-    padded = np.concatenate([places[:1], places[:1], places, places[-1:], places[-1:]])
-    span = np.minimum(np.arange(len(places)) + 2, len(places) - 1) - np.maximum(np.arange(len(places)) - 2, 0)
-    step = np.linalg.norm(padded[4:] - padded[:-4], axis=-1)
-    return np.asarray(step * fps / np.maximum(span, 1)[:, None])
-
-
 def foot_contacts(joints: NDArray[np.floating], fps: float) -> NDArray[np.float32]:
     """(T, 4) 0 or 1 for left ankle, left foot, right ankle, right foot, from joints (T, 22, 3) over floor z = 0."""
     feet = np.asarray(joints)[:, list(CONTACT_JOINTS)]
     if len(feet) == 0:
         return np.zeros((0, 4), np.float32)
-    speed = speeds(feet, fps)
+    # central differences over two frames each way: single noisy frames do not break a contact
+    padded = np.concatenate([feet[:1], feet[:1], feet, feet[-1:], feet[-1:]])
+    span = np.minimum(np.arange(len(feet)) + 2, len(feet) - 1) - np.maximum(np.arange(len(feet)) - 2, 0)
+    step = np.linalg.norm(padded[4:] - padded[:-4], axis=-1)
+    speed = step * fps / np.maximum(span, 1)[:, None]
     height = feet[..., 2] - REST_HEIGHT
     on = (height < HEIGHT_ON) & (speed < SPEED_ON)
     off = (height > HEIGHT_OFF) | (speed > SPEED_OFF)

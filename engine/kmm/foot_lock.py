@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from kmm import rotations as rot
 from kmm.clip import Array, Clip, forward_kinematics
-from kmm.contacts import SPEED_OFF, foot_contacts, speeds
+from kmm.contacts import SPEED_OFF, foot_contacts
 from kmm.editing import fade
 from kmm.retarget.anatomy import smoothstep
 from kmm.retarget.limb_ik import reach
@@ -83,11 +83,14 @@ def lock_feet(clip: Clip, offsets: ArrayLike = REST_OFFSETS, fixed: Flags | None
 def standing(joints: Array, contacts: Array | None, fps: float) -> Flags:
     """(T, 4) which of ankles and toes, in the order of a clip's contacts, stand on the floor in earnest.
 
-    joints: (T, 22, 3). contacts: (T, 4) probabilities, or None to tell from the joints. Without those that move too
-    fast to be standing, without short gaps, and then without short contacts.
+    joints: (T, 22, 3), T > 1. contacts: (T, 4) probabilities, or None to tell from the joints. Without those that
+    move too fast to be standing, without short gaps, and then without short contacts.
     """
     given = foot_contacts(joints, fps) if contacts is None else contacts
-    flags = (np.asarray(given) > 0.5) & (speeds(joints[:, list(CONTACT_JOINTS)], fps) < SPEED_OFF)
+    steps = np.linalg.norm(np.diff(joints[:, list(CONTACT_JOINTS), :2], axis=0), axis=-1)
+    # of the steps before and after, the slower: a foot that has just landed stands
+    speed = np.minimum(np.concatenate([steps[:1], steps]), np.concatenate([steps, steps[-1:]])) * fps
+    flags: Flags = np.asarray((np.asarray(given) > 0.5) & (speed < SPEED_OFF))
     for i in range(flags.shape[1]):
         column: Flags = flags[:, i]
         for start, stop in stretches(~column):

@@ -26,7 +26,8 @@ MAX_BYTES = 4_000_000
 LIGHT = (
     "__init__.py", "py.typed", "skeleton.py", "rotations.py", "clip.py", "body.py", "editing.py", "resample.py",
     "contacts.py", "fcurve.py", "sparse.py", "foot_lock.py",
-    "protocol/*.py", "given.py", "client.py", "formats/*.py", "retarget/*.py", "retarget/maps/*.toml",
+    "protocol/*.py", "given.py", "prompts.py", "source.py", "client.py", "formats/*.py", "retarget/*.py",
+    "retarget/maps/*.toml",
 )  # fmt: skip
 
 #: For each platform of Blender the wheels to carry, by pip's platform tag.

@@ -1,9 +1,10 @@
 """Client: talks to a running engine; for the Blender add-on and for scripts. Needs numpy, pyzmq and msgpack.
 
     with Client.connect(path) as client:
-        request = client.generate([PromptSegment("a person walks forward", 90)], seed=1)
-        for event in client.events(request):
-            ...  # Accepted, Progress, Frames, and at the end Done or Error
+        for event in client.stream(["a person walks forward@3"], seed=1):
+            ...  # Progress and Frames
+
+`generate`, `events` and `poll` do the same in parts, for programs with a loop of their own.
 
 A client is used from one thread. It has no thread of its own (ZeroMQ has), so it notices what happened when
 it is asked: in `events`, or in `poll`, which never waits.
@@ -15,18 +16,16 @@ import contextlib
 import json
 import os
 import time
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
 from kmm import __version__
-from kmm.clip import Clip, Segment
+from kmm.clip import Clip
 from kmm.given import Given
 from kmm.protocol import (
     DEAD_AFTER_SECONDS,
@@ -44,6 +43,7 @@ from kmm.protocol import (
     Hello,
     Ping,
     Pong,
+    Progress,
     PromptSegment,
     ProtocolError,
     Reply,
@@ -55,6 +55,9 @@ from kmm.protocol import (
     decode_reply,
     encode,
 )
+from kmm.source import Prompt, as_segments, assemble, assemble_takes
+
+__all__ = ["Client", "ClientError", "EngineGone", "EngineTimeout", "assemble", "read_connection_file"]
 
 R = TypeVar("R", bound=Reply)
 
@@ -171,34 +174,63 @@ class Client:
                 self._forget(request_id)
             yield event
 
+    def stream(
+        self,
+        prompts: Iterable[Prompt],
+        seed: int | None = None,
+        guidance: float | None = None,
+        *,
+        num_samples: int = 1,
+        given: Given | None = None,
+        loop: bool = False,
+        transition_frames: int | None = None,
+        timeout: float = 300.0,
+    ) -> Iterator[Progress | Frames]:
+        """One motion while it is made, as `kmm.source.Source.stream` says; asked for when the first event is.
+
+        Raises EngineTimeout after `timeout` seconds without an event, ClientError if it fails.
+        """
+        request = self.generate(
+            as_segments(prompts),
+            seed,
+            guidance,
+            num_samples=num_samples,
+            given=given,
+            loop=loop,
+            transition_frames=transition_frames,
+        )
+        try:
+            for event in self.events(request, timeout):
+                if isinstance(event, Error):
+                    raise ClientError(f"{event.message} {event.action}")
+                if isinstance(event, (Progress, Frames)):
+                    yield event
+        finally:
+            self._abandon(request)
+
     def motion(
         self,
-        segments: Iterable[PromptSegment],
+        segments: Iterable[Prompt],
         seed: int | None = None,
         guidance: float | None = None,
         timeout: float = 300.0,
         **options: Any,
     ) -> Clip:
-        """The whole motion at once; arguments as for `generate` and `events`. Raises ClientError if it fails."""
+        """The whole motion at once; arguments as for `stream`. Raises ClientError if it fails."""
         return self.takes(segments, seed, guidance, timeout, **options)[0]
 
     def takes(
         self,
-        segments: Iterable[PromptSegment],
+        segments: Iterable[Prompt],
         seed: int | None = None,
         guidance: float | None = None,
         timeout: float = 300.0,
         **options: Any,
     ) -> list[Clip]:
-        """All takes at once; arguments as for `generate` and `events`. Raises ClientError if it fails."""
-        segments = tuple(segments)
-        takes: defaultdict[int, list[Frames]] = defaultdict(list)
-        for event in self.events(self.generate(segments, seed, guidance, **options), timeout):
-            if isinstance(event, Error):
-                raise ClientError(f"{event.message} {event.action}")
-            if isinstance(event, Frames):
-                takes[event.sample].append(event)
-        return [assemble(takes[sample], segments, self.welcome.fps) for sample in sorted(takes)]
+        """All takes at once; arguments as for `stream`. Raises ClientError if it fails."""
+        segments = as_segments(segments)
+        events = self.stream(segments, seed, guidance, timeout=timeout, **options)
+        return assemble_takes(events, segments, self.welcome.fps)
 
     def poll(self) -> list[Reply]:
         """The new events of all requests, without waiting. Raises EngineGone once nothing is left to give."""
@@ -253,11 +285,22 @@ class Client:
             reply = self._next(request.request_id, timeout)
         finally:
             self._forget(request.request_id)
+        return self._answer(request, reply, answer)
+
+    @staticmethod
+    def _answer(request: Request, reply: Reply, answer: type[R]) -> R:
         if isinstance(reply, Error):
             raise ClientError(f"{reply.message} {reply.action}")
         if not isinstance(reply, answer):
             raise ClientError(f"The engine answered {request.type} with {reply.type}. {_RESTART}")
         return reply
+
+    def _abandon(self, request_id: str) -> None:
+        """Ends a request that nobody listens to any more; nothing if it has ended."""
+        if request_id in self._open and not self._socket.closed:
+            with contextlib.suppress(ClientError):
+                self.cancel(request_id)
+        self._forget(request_id)
 
     def _next(self, request_id: str, timeout: float) -> Reply:
         end = time.monotonic() + timeout
@@ -339,21 +382,6 @@ class Client:
 
     def _lose(self, reason: str) -> None:
         self._gone = self._gone or EngineGone(f"{reason} {_RESTART}")
-
-
-def assemble(chunks: Sequence[Frames], segments: Sequence[PromptSegment], fps: float) -> Clip:
-    """The clip of all frames of one take of a finished request."""
-    ends = list(accumulate(segment.duration_frames for segment in segments))
-    return Clip(
-        translation=np.concatenate([chunk.translation for chunk in chunks]),
-        rotations=np.concatenate([chunk.rotations for chunk in chunks]),
-        contacts=np.concatenate([chunk.contacts for chunk in chunks]),
-        fps=fps,
-        segments=tuple(
-            Segment(segment.prompt, end - segment.duration_frames, end)
-            for segment, end in zip(segments, ends, strict=True)
-        ),
-    )
 
 
 def read_connection_file(path: str | os.PathLike[str]) -> Connection:

@@ -8,21 +8,24 @@ tokens into frames, which leave once every token within its reach is final (`str
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from kmm.clip import Clip, Segment
+from kmm import protocol, source
+from kmm.clip import FPS, Clip, Segment
 from kmm.given import Given
 from kmm.model import weights as wt
 from kmm.model.filling import Filling
 from kmm.model.fitting import TRANSITION_FRAMES
 from kmm.model.known import encode, known_tokens
+from kmm.model.replies import replies
 from kmm.model.streaming import Frames, FrameStream, decode
 from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import FRAMES_PER_TOKEN
@@ -58,6 +61,7 @@ class Pipeline:
         self.device = str(device)
         self.tokenizer, self.generator, self.encoder = weights.tokenizer, weights.generator, encoder
         self.sampling = weights.sampling
+        self.prompts, self._familiarity = weights.prompts, weights.familiarity
 
     @classmethod
     def load(cls, weights: str = wt.DEFAULT, device: str = "auto") -> Pipeline:
@@ -93,6 +97,18 @@ class Pipeline:
         transition = TRANSITION_FRAMES if transition_frames is None else transition_frames
         return self._generate(segments, seed, guidance, given, loop, transition)
 
+    @torch.inference_mode()
+    def embed(self, texts: list[str]) -> torch.Tensor:
+        """(n, dim) unit vectors of the texts in the space where texts and motions are aligned, on the CPU."""
+        text, mask = self.generator.read_text(*self.encoder(texts))
+        return self.generator.alignment.embed_text(text, mask).float().cpu()
+
+    def familiarity(self, prompts: Sequence[str]) -> tuple[float, ...]:
+        """How near each prompt is to the training captions, 0 to 1; nothing where the weights carry none."""
+        if self._familiarity is None:
+            return ()
+        return tuple(self._familiarity(torch.cat([self.embed([prompt]) for prompt in prompts])))
+
     def clip(
         self,
         segments: Sequence[Prompt],
@@ -108,6 +124,52 @@ class Pipeline:
             segments, seed, guidance, given=given, loop=loop, transition_frames=transition_frames
         )
         return collect(events, segments)
+
+    def stream(
+        self,
+        prompts: Iterable[source.Prompt],
+        seed: int | None = None,
+        guidance: float | None = None,
+        *,
+        num_samples: int = 1,
+        given: Given | None = None,
+        loop: bool = False,
+        transition_frames: int | None = None,
+    ) -> Iterator[protocol.Progress | protocol.Frames]:
+        """One motion while it is made, as `kmm.source.Source.stream` says: the same as a client gets."""
+        given = given or Given()
+        request = protocol.Generate(
+            segments=source.as_segments(prompts),
+            guidance=guidance,
+            num_samples=num_samples,
+            loop=loop,
+            transition_frames=transition_frames,
+            constraints=tuple(protocol.Constraint(*stretch) for stretch in given.stretches),
+            translation=given.translation,
+            rotations=given.rotations,
+        )
+        yield from replies(self, request, secrets.randbelow(2**31) if seed is None else seed)
+
+    def takes(
+        self,
+        prompts: Iterable[source.Prompt],
+        seed: int | None = None,
+        guidance: float | None = None,
+        **options: Any,
+    ) -> list[Clip]:
+        """All takes, whole; further arguments as for `stream`."""
+        segments = source.as_segments(prompts)
+        return source.assemble_takes(self.stream(segments, seed, guidance, **options), segments, FPS)
+
+    def motion(
+        self,
+        prompts: Iterable[source.Prompt],
+        seed: int | None = None,
+        guidance: float | None = None,
+        **options: Any,
+    ) -> Clip:
+        """One motion, whole; further arguments as for `stream`."""
+        return self.takes(prompts, seed, guidance, **options)[0]
 
     def _generate(
         self,

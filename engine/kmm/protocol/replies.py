@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -24,6 +24,9 @@ from kmm.protocol.limits import (
     ProtocolError,
 )
 from kmm.protocol.messages import Count, Message, Name, Seconds, Seed, Sentence
+
+Prompts = Annotated[tuple[Annotated[str, Bounds(1, MAX_PROMPT_CHARACTERS)], ...], Bounds(0, 256)]
+Share = Annotated[float, Bounds(0, 1)]
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Welcome(Reply):
     joint_names: Annotated[tuple[Name, ...], Bounds(1, 256)]
     limits: Limits
     versions: Annotated[dict[str, Name], Bounds(0, 32)]  #: of kmm, Python and torch
+    #: kind of action -> prompts that these weights are known to do well
+    prompts: Annotated[dict[str, Prompts], Bounds(0, 256)] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,8 @@ class Done(Reply):
     seconds: Seconds  #: of computation
     seed: Seed  #: the one used; the same seed gives the same motion
     seeds: Annotated[tuple[Seed, ...], Bounds(1, MAX_SAMPLES)]  #: of every take; the first is `seed`
+    #: of every segment's prompt, or none: the share of unseen captions that are further from those of training
+    familiarity: Annotated[tuple[Share, ...], Bounds(0, MAX_SEGMENTS)] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +131,13 @@ class StatusReply(Reply):
     frames_total: Count
     uptime_seconds: Seconds
     memory_bytes: Count  #: resident memory of the engine
+    draining: bool  #: it takes no new requests and ends soon
+    requests_started: Count  #: since its start, as all that follow
+    requests_done: Count
+    requests_failed: Count  #: ended with an error; cancelled ones too
+    frames_made: Count
+    seconds_waited: Seconds  #: of all started requests together, until they were started
+    seconds_waited_longest: Seconds  #: of one
 
 
 @dataclass(frozen=True, kw_only=True)

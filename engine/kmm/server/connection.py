@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from zmq.utils import z85
 from kmm import __version__
 from kmm.protocol import PROTOCOL_VERSION, Connection
 
+LOOPBACK = "127.0.0.1:0"  #: this machine alone, any free port
 _SEND_BUFFER_BYTES = 2**18  # or else the system takes megabytes for a client that does not read
 
 
@@ -52,14 +54,26 @@ def remove(path: Path) -> None:
             path.unlink()
 
 
+def split(address: str) -> tuple[str, int]:
+    """Host and port of "host:port". Raises ValueError."""
+    host, colon, port = address.rpartition(":")
+    if not host or not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{address!r} is no address to listen on; write it like 192.168.1.20:5599.")
+    return host, int(port)
+
+
 class Door:
     """The engine's socket with its keys, and the check who may use it.
 
-    `socket` is a ROUTER on a free port of 127.0.0.1. `authenticator` must be polled beside it, and `admit`
-    called when it is readable: ZeroMQ asks there (ZAP, RFC 27) about everyone who wants in.
+    `socket` is a ROUTER at `address`, encrypted. `authenticator` must be polled beside it, and `admit` called when
+    it is readable: ZeroMQ asks there (ZAP, RFC 27) about everyone who wants in.
     """
 
-    def __init__(self, context: zmq.Context, queued_messages: int, max_part_bytes: int) -> None:
+    def __init__(
+        self, context: zmq.Context, queued_messages: int, max_part_bytes: int, address: str = LOOPBACK
+    ) -> None:
+        """address: "host:port", port 0 for a free one. Raises ValueError if it is none, OSError if it is taken."""
+        host, port = split(address)
         self.authenticator = context.socket(zmq.REP)
         self.authenticator.linger = 0
         self.authenticator.bind("inproc://zeromq.zap.01")
@@ -74,9 +88,14 @@ class Door:
         self.socket.curve_server = True
         self.socket.curve_secretkey = server_secret
         self.socket.zap_domain = b"kmm"
-        port = self.socket.bind_to_random_port("tcp://127.0.0.1")
+        try:
+            self.socket.bind(f"tcp://{host}:{port or '*'}")
+        except zmq.ZMQError as problem:
+            raise OSError(f"The engine cannot listen on {address}: {problem.strerror}.") from problem
+        port = int(self.socket.getsockopt_string(zmq.LAST_ENDPOINT).rpartition(":")[2])
+        everywhere = host in ("0.0.0.0", "[::]")  # all addresses of this machine: others know it by its name
         self.connection = Connection(
-            address=f"tcp://127.0.0.1:{port}",
+            address=f"tcp://{socket.getfqdn() if everywhere else host}:{port}",
             server_key=server_public.decode(),
             client_public_key=client_public.decode(),
             client_secret_key=client_secret.decode(),

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -41,15 +42,28 @@ from kmm.protocol import (
     encode,
 )
 from kmm.server import connection
+from kmm.server.fair_queue import FairQueue
 from kmm.server.worker import Job, Pipeline, Worker, error
 from kmm.skeleton import JOINT_NAMES
 
 _QUEUED_MESSAGES = 16  # of one client, in ZeroMQ; then the worker has to wait
-_QUEUED_JOBS = 64  # of all clients
+_QUEUED_JOBS = 256  # of all clients
 _BATCH = 64  # messages taken in before the worker's events get their turn
 _TICK_MS = 1000  # between two looks at the clock and the parent process
 _LAST_WORDS_MS = 1000  # that ending may take longer for clients that do not read
 _RETRY_MS = 20  # between two tries to send to a client that does not read
+
+
+@dataclass
+class Figures:
+    """What it has done since its start, as `StatusReply` tells it."""
+
+    requests_started: int = 0
+    requests_done: int = 0
+    requests_failed: int = 0
+    frames_made: int = 0
+    seconds_waited: float = 0.0
+    seconds_waited_longest: float = 0.0
 
 
 class Engine:
@@ -61,12 +75,15 @@ class Engine:
         connection_file: Path | None = None,
         idle_timeout: float | None = None,
         parent_pid: int | None = None,
+        address: str = connection.LOOPBACK,
+        drain: float = 0.0,
     ) -> None:
         """Opens the socket and writes the connection file (None: in the user's runtime directory).
 
         The engine ends after `idle_timeout` seconds in which no client wanted anything but a pong, and when
-        the process `parent_pid` ends. Raises OSError if the file cannot be written, ValueError for a pid that
-        is not there.
+        the process `parent_pid` ends; at SIGTERM it lets the running request finish for at most `drain` seconds.
+        `address` is "host:port" to listen on. Raises OSError if the file cannot be written or the address not be
+        used, ValueError for a pid that is not there or an address that is none.
         """
         try:
             self._parent = None if parent_pid is None else psutil.Process(parent_pid)
@@ -75,17 +92,24 @@ class Engine:
         self._pipeline = pipeline
         self._idle_timeout = idle_timeout
         self._running: Job | None = None
-        self._waiting: deque[Job] = deque()
+        self._waiting: FairQueue[Job] = FairQueue()
         self._unsent: deque[tuple[bytes, Reply]] = deque(
             maxlen=256
         )  # small replies to clients that do not read
         self._stalled: float | None = None  # since when the running job's client has read nothing
         self._started = self._used = self._watched = time.monotonic()
         self._stop = False
+        self._drain = drain
+        self._draining: float | None = None  # until when the running request may still run
+        self._figures = Figures()
         self._process = psutil.Process()
 
         self._context = zmq.Context()
-        self._door = connection.Door(self._context, _QUEUED_MESSAGES, MAX_PART_BYTES)
+        try:
+            self._door = connection.Door(self._context, _QUEUED_MESSAGES, MAX_PART_BYTES, address)
+        except BaseException:
+            self._context.destroy(linger=0)
+            raise
         self._bell, self._button = socket.socketpair()  # the worker and signals end the wait for messages
         self._bell.setblocking(False)
         self._button.setblocking(False)
@@ -94,7 +118,7 @@ class Engine:
         try:
             connection.write(self.connection_file, self._door.connection)
         except OSError:
-            self._close()
+            self.close()
             raise
 
     def run(self) -> None:
@@ -117,11 +141,12 @@ class Engine:
                 if self._door.socket in ready:
                     self._receive()
                 self._send_unsent()
+                self._end_when_drained()
                 self._forward()
                 self._watch()
         finally:
             signal.set_wakeup_fd(-1)
-            self._close()
+            self.close()
 
     # What clients want
 
@@ -148,7 +173,7 @@ class Engine:
             case Cancel():
                 self._cancel(client, request)
             case Status():
-                self._send(client, self._status(request))
+                self._send(client, self.status(request.request_id))
             case Ping():
                 self._send(client, Pong(request_id=request.request_id))
             case Shutdown():
@@ -168,49 +193,67 @@ class Engine:
             joint_names=JOINT_NAMES,
             limits=Limits(),
             versions=versions,
+            prompts=dict(self._pipeline.prompts),
             request_id=request.request_id,
         )
 
-    def _status(self, request: Status) -> StatusReply:
-        job = self._running
+    def status(self, request_id: str = "") -> StatusReply:
+        """What it is doing now. May be called from another thread."""
+        job, now = self._running, time.monotonic()
         return StatusReply(
             busy=job is not None,
             queue_length=len(self._waiting),
             frames_done=job.frames_done if job else 0,
             frames_total=job.request.frames_total if job else 0,
-            uptime_seconds=time.monotonic() - self._started,
+            uptime_seconds=now - self._started,
             memory_bytes=self._process.memory_info().rss,
-            request_id=request.request_id,
+            draining=self._draining is not None,
+            **vars(self._figures),
+            request_id=request_id,
         )
 
     # The queue
 
     def _jobs(self, client: bytes) -> list[Job]:
-        running = [self._running] if self._running else []
-        return [job for job in (*running, *self._waiting) if job.client == client]
+        running = [self._running] if self._running and self._running.client == client else []
+        return running + self._waiting.of(client)
 
     def _enqueue(self, job: Job) -> None:
         own = self._jobs(job.client)
         if any(other.id == job.id for other in own):
             raise ProtocolError("duplicate_request", f"request {job.id} is in the queue already", job.id)
-        if len(own) >= MAX_QUEUED_REQUESTS or len(self._waiting) >= _QUEUED_JOBS:
+        if self._draining is not None:
+            raise ProtocolError("shutting_down", "the engine ends and takes nothing new", job.id)
+        if len(own) >= MAX_QUEUED_REQUESTS:
             raise ProtocolError("busy", f"{len(own)} of your requests are in the queue already", job.id)
-        self._waiting.append(job)
+        if len(self._waiting) >= _QUEUED_JOBS:
+            raise ProtocolError("busy", f"{len(self._waiting)} requests of all clients wait already", job.id)
+        self._waiting.add(job)
         if self._running is None:
             self._start_next()
         else:
-            self._tell_position(job, len(self._waiting))
+            self._tell_positions()
 
     def _start_next(self) -> None:
-        self._running = self._waiting.popleft() if self._waiting else None
+        self._running = self._waiting.next()
         if self._running:
+            waited = time.monotonic() - self._running.queued
+            self._figures.requests_started += 1
+            self._figures.seconds_waited += waited
+            self._figures.seconds_waited_longest = max(self._figures.seconds_waited_longest, waited)
             self._worker.start(self._running)
-            for position, job in enumerate((self._running, *self._waiting)):
-                self._tell_position(job, position)
+            self._tell_positions()
 
-    def _tell_position(self, job: Job, position: int) -> None:
-        total = job.request.frames_total
-        self._send(job.client, Accepted(queue_position=position, frames_total=total, request_id=job.id))
+    def _tell_positions(self) -> None:
+        """To those whose position has changed: another client may have its turn before one's own next."""
+        running = [self._running] if self._running else []
+        for position, job in enumerate((*running, *self._waiting)):
+            if job.position != position:
+                job.position = position
+                total = job.request.frames_total
+                self._send(
+                    job.client, Accepted(queue_position=position, frames_total=total, request_id=job.id)
+                )
 
     def _cancel(self, client: bytes, request: Cancel) -> None:
         job = next((job for job in self._jobs(client) if job.id == request.request_id), None)
@@ -221,8 +264,7 @@ class Engine:
             return
         self._waiting.remove(job)
         self._send(client, error("cancelled", "The request was cancelled.", job.id))
-        for position, other in enumerate(self._waiting, start=1):
-            self._tell_position(other, position)
+        self._tell_positions()
 
     # What goes out
 
@@ -237,7 +279,15 @@ class Engine:
             self._stalled = None
             job.sent(event)
             if last:
+                self._count(job, event)
                 self._start_next()
+
+    def _count(self, job: Job, last: Reply) -> None:
+        self._figures.frames_made += job.frames_done
+        if isinstance(last, Done):
+            self._figures.requests_done += 1
+        else:
+            self._figures.requests_failed += 1
 
     def _send_in_turn(self, job: Job, event: Reply) -> bool:
         """False if the client has to read first: the worker waits, and in the end the client is dropped."""
@@ -271,8 +321,18 @@ class Engine:
         with contextlib.suppress(OSError):  # full: it rings already; closed: nobody listens any more
             self._button.send(b"\0")
 
-    def _on_signal(self, *_: object) -> None:
-        self._stop = True
+    def _on_signal(self, number: int, _: object) -> None:
+        """SIGTERM asks for an end in good order, and once more, or any other signal, for one at once."""
+        if number == signal.SIGTERM and self._drain > 0 and self._draining is None:
+            self._draining = time.monotonic() + self._drain
+        else:
+            self._stop = True
+
+    def _end_when_drained(self) -> None:
+        while self._draining is not None and (job := self._waiting.next()):
+            self._send(job.client, error("shutting_down", "The engine was told to end.", job.id))
+        if self._draining is not None and (self._running is None or time.monotonic() > self._draining):
+            self._stop = True
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -286,7 +346,10 @@ class Engine:
         if self._parent and not _alive(self._parent):
             self._stop = True
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Ends what runs and waits, with the error `shutting_down`; does nothing twice. `run` does it by itself."""
+        if self._context.closed:
+            return
         jobs = [self._running] if self._running else []
         for job in (*jobs, *self._waiting):
             job.cancel()

@@ -13,22 +13,13 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from kmm.given import Given
-from kmm.protocol import (
-    ERROR_CODES,
-    MAX_CHUNK_FRAMES,
-    Done,
-    Error,
-    Frames,
-    Generate,
-    Progress,
-    Reply,
-)
+from kmm.model.replies import replies
+from kmm.protocol import ERROR_CODES, Done, Error, Frames, Generate, Reply
 
 _BUFFERED_EVENTS = 8  # how far the worker may run ahead of the client
 
@@ -40,6 +31,10 @@ class Pipeline(Protocol):
     licence: str
     sha256: str
     device: Any
+    prompts: Mapping[str, tuple[str, ...]]  #: known to come out right, by kind
+
+    def familiarity(self, prompts: Sequence[str]) -> tuple[float, ...]:
+        """How near each prompt is to the training captions, 0 to 1; nothing where that is not known."""
 
     def generate(
         self,
@@ -66,6 +61,8 @@ class Job:
         self.client = client
         self.request = request
         self.frames_done = 0
+        self.queued = time.monotonic()  # when it came
+        self.position: int | None = None  # in the queue, as its client was last told
         self._events: deque[Reply] = deque()
         self._cancelled: Error | None = None
         self._changed = threading.Condition()
@@ -144,54 +141,20 @@ class Worker:
     def _compute(self, job: Job) -> Done | Error:
         request, start = job.request, time.monotonic()
         seed = secrets.randbelow(2**31) if request.seed is None else request.seed
-        for sample in range(request.num_samples):
-            try:
-                events = self._take(request, seed, sample)
-            except ValueError as problem:  # the model cannot do what is asked, and says so before it starts
-                return error("invalid", str(problem), job.id)
-            with closing(events):  # cancelling is leaving the generator between two of its events
-                for event in events:
-                    for message in self._messages(job, sample, event, time.monotonic() - start):
-                        if not job.put(message):
-                            return error("cancelled", "The request was cancelled.", job.id)
-                        self._notify()
+        try:
+            messages = replies(self._pipeline, request, seed)
+        except ValueError as problem:  # the model cannot do what is asked, and says so before it starts
+            return error("invalid", str(problem), job.id)
+        with closing(messages):  # cancelling is leaving the generator between two of its events
+            for message in messages:
+                if not job.put(message):
+                    return error("cancelled", "The request was cancelled.", job.id)
+                self._notify()
         return Done(
             frames=job.frames_done,
             seconds=time.monotonic() - start,
             seed=seed,
             seeds=tuple(range(seed, seed + request.num_samples)),
+            familiarity=self._pipeline.familiarity([segment.prompt for segment in request.segments]),
             request_id=job.id,
         )
-
-    def _take(self, request: Generate, seed: int, sample: int) -> Generator[Any, None, None]:
-        """The pipeline's events for one take: the same as of a request with `sample` added to its seeds."""
-        segments = [s if s.seed is None else replace(s, seed=s.seed + sample) for s in request.segments]
-        generated = self._pipeline.generate(
-            segments,
-            seed + sample,
-            request.guidance,
-            given=request.given,
-            loop=request.loop,
-            transition_frames=request.transition_frames,
-        )
-        return cast("Generator[Any, None, None]", generated)
-
-    @staticmethod
-    def _messages(job: Job, sample: int, event: Any, seconds: float) -> Iterator[Reply]:
-        """The pipeline's event as messages: long stretches of frames are cut to what one message may hold."""
-        if not hasattr(event, "translation"):
-            done, total = sample * event.total + event.done, job.request.frames_total
-            yield Progress(done=done, total=total, seconds_elapsed=seconds, request_id=job.id)
-            return
-        for low in range(0, len(event.translation), MAX_CHUNK_FRAMES):
-            part = slice(low, low + MAX_CHUNK_FRAMES)
-            count = len(event.translation[part])
-            yield Frames(
-                sample=sample,
-                start=event.start + low,
-                count=count,
-                translation=event.translation[part],
-                rotations=event.rotations[part],
-                contacts=event.contacts[part],
-                request_id=job.id,
-            )

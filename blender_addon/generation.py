@@ -15,7 +15,7 @@ from . import action_api, character, edit_keys, keeping, reading
 from .asking import ask
 from .engine import Engine, State
 from .keying import Kept, Keyer, Removed
-from .performer import performer_for
+from .performer import followers_of, performer_for
 from .request import Request, UserError
 from .snapshot import Snapshot
 from .takes import Channels, Take, runs
@@ -57,12 +57,14 @@ class Generation:
         obj = character.target(context)
         if obj is not None:
             _check_can_be_animated(obj)
+        performer = performer_for(obj) if obj is not None else None
+        self._followers = followers_of(scene, obj, request)
         self._created = obj is None
         obj = obj or character.create(context)
         # ids, not objects: a reference to Blender's data does not outlive an undo
         self._object_uid, self._scene_uid = obj.session_uid, scene.session_uid
         self._snapshot = Snapshot(scene, obj)
-        self._performer = performer_for(obj)
+        self._performer = performer or performer_for(obj)
         action, kept = self._new_action(obj)
         self._before = self._values_before(obj)
         self._channels = Channels(self._performer, request.made, self._before)
@@ -140,6 +142,9 @@ class Generation:
             )
             self._keyer.write()
             self._put_on()
+            for follower in self._followers:
+                follower.replace(self._takes[take].clip())
+                follower.write(math.inf)
         except Removed:
             self.pending = False
             raise UserError("The takes are gone: what was keyed has been undone or deleted") from None
@@ -163,6 +168,8 @@ class Generation:
         """Leave only keys with a pose for the file; the next step makes room for the others again."""
         with suppress(Removed):
             self._keyer.trim()
+        for follower in () if self.ended else self._followers:
+            follower.trim()
 
     def after_undo(self) -> None:
         """Undo may have taken back keys that were written since, or the action with the takes to choose from."""
@@ -173,6 +180,8 @@ class Generation:
                 self.pending = False
         if not self.ended:
             self._keyer.invalidate()
+            for follower in self._followers:
+                follower.invalidate()
 
     def _new_action(self, obj: bpy.types.Object) -> tuple[bpy.types.Action, Kept | None]:
         base = self.request.base
@@ -226,6 +235,8 @@ class Generation:
             clip = take.push(event.translation, event.rotations, event.contacts)
             if event.sample == self.shown:
                 self._keyer.append(self._channels(clip))
+                for follower in self._followers:
+                    follower.append(clip)
             self.message = "Generating"
         elif isinstance(event, Progress):
             self.progress = event.done / max(1, event.total)
@@ -243,6 +254,8 @@ class Generation:
                 performer = performer_for(self._living_character())
                 clip = self._takes[self.shown].clip()
                 self._keyer.replace(Channels(performer, self.request.made, self._before)(clip))
+                for follower in self._followers:
+                    follower.replace(clip)
 
     def _write(self, budget: float) -> bool:
         """Whether all that came is written."""
@@ -254,7 +267,7 @@ class Generation:
             if unhurried and time.monotonic() < self._wrote + WRITE_PAUSE_SECONDS * self._keyer.length:
                 return False
             self._goal = self._keyer.received
-        done = self._keyer.write(budget)
+        done = all([self._keyer.write(budget), *(f.write(budget) for f in self._followers)])
         if self._keyer.written >= self._goal:
             self._wrote = time.monotonic()
             self._put_on()
@@ -267,6 +280,8 @@ class Generation:
         obj = self._living_character()
         action_api.assign(obj, self._keyer.action(), self._slot)
         self._performer.prepare(obj)
+        for follower in self._followers:
+            follower.put_on()
         self._on = True
 
     def _living_character(self) -> bpy.types.Object:
@@ -315,10 +330,14 @@ class Generation:
             else:
                 self._keyer.trim()
                 self._put_on()
+        for follower in self._followers:
+            follower.end()
 
     def _discard(self) -> None:
         """Nothing is kept: leave everything as it was."""
         self._snapshot.restore()
+        for follower in self._followers:
+            follower.discard()
         with suppress(Removed):
             bpy.data.actions.remove(self._keyer.action())
         if self._created:

@@ -22,6 +22,7 @@ class Snapshot:
         self._slot = action_api.slot_of(obj)
         self._fake_user = action is not None and action.use_fake_user
         self._pose = {bone.name: [_plain(getattr(bone, name)) for name in POSE] for bone in obj.pose.bones}
+        self._switches = {bone.name: _numbers(bone) for bone in obj.pose.bones}
 
     def restore(self) -> None:
         """Action, pose and frame as they were, as far as the character is still there."""
@@ -37,6 +38,9 @@ class Snapshot:
                 for name, value in zip(POSE, self._pose[bone.name], strict=True):
                     if _plain(getattr(bone, name)) != value:
                         setattr(bone, name, value)
+                for key, value in self._switches[bone.name].items():
+                    if key in bone and bone[key] != value:
+                        bone[key] = value
 
     def _restore_action(self, obj: bpy.types.Object) -> None:
         action = action_api.find_action(self._action_uid) if self._action_uid is not None else None
@@ -48,6 +52,11 @@ class Snapshot:
             obj.animation_data.action = None
             if not self._animated:
                 obj.animation_data_clear()
+
+
+def _numbers(bone: bpy.types.PoseBone) -> dict[str, float]:
+    """Custom properties, as control rigs have them for switches."""
+    return {key: value for key, value in bone.items() if isinstance(value, (bool, int, float))}
 
 
 def _plain(value: object) -> object:

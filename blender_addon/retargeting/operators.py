@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import EnumProperty, StringProperty
 from kmm.retarget.bone_map import load
 from kmm.retarget.matching import fit, mirrored
@@ -24,7 +25,7 @@ def _by_name(name: str) -> bpy.types.Object:
     """Raises ValueError."""
     obj = bpy.data.objects.get(name)
     if obj is None:
-        raise ValueError(f"There is no object {name}")
+        raise ValueError(_("There is no object {}").format(name))
     return obj
 
 
@@ -55,7 +56,7 @@ class KMM_OT_retarget(bpy.types.Operator):
             source, targets = self._source(context), self._targets(context)
             action = bpy.data.actions.get(self.action) if self.action else settings.action
             if self.action and action is None:
-                raise ValueError(f"There is no action {self.action}")
+                raise ValueError(_("There is no action {}").format(self.action))
         except ValueError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -77,14 +78,14 @@ class KMM_OT_retarget(bpy.types.Operator):
         for text in failed:
             self.report({"ERROR"} if not done else {"WARNING"}, text)
         if done:
-            self.report({"INFO"}, f"Retargeted to {', '.join(done)}")
+            self.report({"INFO"}, _("Retargeted to {}").format(", ".join(done)))
         return {"FINISHED"} if done else {"CANCELLED"}
 
     def _source(self, context: bpy.types.Context) -> bpy.types.Object:
         source = _by_name(self.source) if self.source else context.scene.kmm_retargeting.source.object
         source = source or context.scene.kmm.character
         if source is None:
-            raise ValueError("There is no source: choose the armature that has the motion")
+            raise ValueError(_("There is no source: choose the armature that has the motion"))
         return source
 
     def _targets(self, context: bpy.types.Context) -> list[bpy.types.Object]:
@@ -96,7 +97,7 @@ class KMM_OT_retarget(bpy.types.Operator):
         found = [obj for obj in found if obj != source]
         if not found:
             raise ValueError(
-                "There is no target: select the armatures that are to get the motion and add them"
+                _("There is no target: select the armatures that are to get the motion and add them")
             )
         return found
 
@@ -191,7 +192,7 @@ class KMM_OT_map_choose(OnTable, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         rig = self.rig(context)
         match = fit(maps.all_by_name()[self.name], rig.object.data.bones.keys())
-        rig.fill(match.bone_map, f"Chosen, {match.score:.0%} found")
+        rig.fill(match.bone_map, _("Chosen, {} found").format(f"{match.score:.0%}"))
         return {"FINISHED"}
 
 
@@ -211,7 +212,7 @@ class KMM_OT_map_mirror(OnTable, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         rig = self.rig(context)
-        rig.fill(mirrored(rig.bone_map(), rig.object.data.bones.keys(), self.side), "Edited")
+        rig.fill(mirrored(rig.bone_map(), rig.object.data.bones.keys(), self.side), _("Edited"))
         return {"FINISHED"}
 
 
@@ -241,9 +242,9 @@ class KMM_OT_map_save(OnTable, bpy.types.Operator):
         try:
             path = maps.keep(self.rig(context).bone_map())
         except OSError as error:
-            self.report({"ERROR"}, f"The map cannot be saved: {error}")
+            self.report({"ERROR"}, _("The map cannot be saved: {}").format(error))
             return {"CANCELLED"}
-        self.report({"INFO"}, f"Saved: {path}")
+        self.report({"INFO"}, _("Saved: {}").format(path))
         return {"FINISHED"}
 
 
@@ -268,7 +269,9 @@ class KMM_OT_map_load(OnTable, bpy.types.Operator):
         except (ValueError, OSError) as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
-        rig.fill(match.bone_map, f"From {Path(self.filepath).name}, {match.score:.0%} found")
+        rig.fill(
+            match.bone_map, _("From {}, {} found").format(Path(self.filepath).name, f"{match.score:.0%}")
+        )
         return {"FINISHED"}
 
 

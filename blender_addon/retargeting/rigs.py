@@ -24,8 +24,47 @@ def read(obj: bpy.types.Object) -> Rig:
         tuple(index[bone.parent.name] if bone.parent else -1 for bone in bones),
         np.array([bone.matrix_local for bone in bones], dtype=float).reshape(-1, 4, 4),
         tuple(bone.use_local_location for bone in bones),
+        tuple(bone.use_inherit_rotation for bone in bones),
         world=np.array(obj.matrix_world, dtype=float),
     )
+
+
+#: Constraints that may be there without undoing what is keyed.
+HARMLESS = {
+    "LIMIT_ROTATION",
+    "LIMIT_LOCATION",
+    "LIMIT_SCALE",
+    "LIMIT_DISTANCE",
+    "MAINTAIN_VOLUME",
+    "COPY_SCALE",
+}
+
+
+def obstacles(obj: bpy.types.Object, bone_map: BoneMap) -> list[str]:
+    """What in the armature would keep keys on the mapped bones from showing, in sentences for people."""
+    found = []
+    mapped = [name for name in bone_map.names if name in obj.pose.bones]
+    for name in mapped:
+        moved_by = [c.name for c in obj.pose.bones[name].constraints if not _harmless(c)]
+        if moved_by:
+            found.append(f'"{name}" is moved by its constraint {moved_by[0]}, so keys on it may not show.')
+    carrier = next((c[0] for r in ("centre", "hips") if (c := bone_map.bones.get(r))), "")
+    if carrier in mapped and connected(obj, carrier):
+        found.append(
+            f'"{carrier}" is connected to its parent, so Blender cannot move it: disconnect it, or name the bone '
+            "above it as centre."
+        )
+    return found
+
+
+def connected(obj: bpy.types.Object, name: str) -> bool:
+    """Whether Blender keeps the bone at its parent's tail whatever location it has."""
+    bone = obj.data.bones[name]
+    return bone.use_connect and bone.parent is not None
+
+
+def _harmless(constraint: bpy.types.Constraint) -> bool:
+    return constraint.mute or constraint.influence == 0 or constraint.type in HARMLESS
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import (
     BoolProperty,
     CollectionProperty,
@@ -24,7 +25,7 @@ from . import maps, rigs
 
 def _edited(row: KMM_BoneRow, context: bpy.types.Context) -> None:
     owner = row.id_data.path_resolve(row.path_from_id().rpartition(".rows")[0])
-    owner.how = "Edited"
+    owner.how = _("Edited")
     owner.check()
 
 
@@ -51,7 +52,6 @@ class KMM_MappedRig(bpy.types.PropertyGroup):
         name="Armature", type=bpy.types.Object, poll=lambda _, obj: obj.type == "ARMATURE", update=_chosen
     )
     use: BoolProperty(name="Use", description="Retarget to this armature", default=True)
-    moves: BoolProperty()  # whether its motion is read, not written
     rows: CollectionProperty(type=KMM_BoneRow)
     title: StringProperty(name="Name", description="What the map is called, and its file when it is saved")
     base: (
@@ -59,6 +59,11 @@ class KMM_MappedRig(bpy.types.PropertyGroup):
     )  # the file of the map that the table began as: what a control rig's has besides bones
     how: StringProperty()
     problems: StringProperty()  # one a line
+
+    @property
+    def moves(self) -> bool:
+        """Whether its motion is read, not written."""
+        return self == self.id_data.kmm_retargeting.source
 
     def fill(self, bone_map: BoneMap, how: str) -> None:
         """Let the table show this map."""
@@ -75,9 +80,10 @@ class KMM_MappedRig(bpy.types.PropertyGroup):
         """By the bones' names or by the rig's shape; whether there was anything to go by."""
         chosen = rigs.choose(rigs.read(self.object), maps.own(), self.moves)
         if chosen is None:
-            self.fill(BoneMap("my map", {}), "Not recognised")
+            self.fill(BoneMap("my map", {}), _("Not recognised"))
             return False
-        self.fill(chosen.bone_map, f"By {chosen.by}, {chosen.confidence:.0%} sure")
+        sure = _("By names, {} sure") if chosen.by == "names" else _("By shape, {} sure")
+        self.fill(chosen.bone_map, sure.format(f"{chosen.confidence:.0%}"))
         return True
 
     def add(self, role: str) -> None:
@@ -102,7 +108,11 @@ class KMM_MappedRig(bpy.types.PropertyGroup):
     def check(self) -> None:
         """Say what is wrong with the table."""
         if self.object is not None:
-            self.problems = "\n".join(problems(self.bone_map(), rigs.read(self.object)))
+            bone_map = self.bone_map()
+            found = problems(bone_map, rigs.read(self.object), read_only=self.moves)
+            if not self.moves:
+                found += rigs.obstacles(self.object, bone_map)
+            self.problems = "\n".join(found)
 
 
 class KMM_Retargeting(bpy.types.PropertyGroup):

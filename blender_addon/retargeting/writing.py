@@ -49,7 +49,7 @@ class Target:
         self._modes = {name: obj.pose.bones[name].rotation_mode for name in keys.bones}
         self.channels = _channels(keys, self._modes)
         for name in keys.located:
-            if obj.data.bones[name].use_connect:
+            if rigs.connected(obj, name):
                 raise ValueError(
                     f'"{name}" of {obj.name} is connected to its parent, so Blender cannot move it; '
                     "disconnect it, or map the bone above it as centre"

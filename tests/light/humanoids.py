@@ -244,6 +244,8 @@ def blender_pose(rig: Rig, keys: Keys) -> np.ndarray:
             else:
                 offset = np.linalg.inv(rig.rest[parent]) @ rig.rest[bone]
                 posed[bone] = pose(parent) @ offset @ local
+                if not rig.turns_with_parent(bone):
+                    posed[bone][:, :3, :3] = rig.rest[bone][:3, :3] @ local[:, :3, :3]
             if rig.local_location is not None and not rig.local_location[bone]:
                 posed[bone][:, :3, 3] += basis[:, bone, :3, 3]
         return posed[bone]

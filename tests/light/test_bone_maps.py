@@ -15,7 +15,7 @@ from kmm.retarget.names import key, other_side
 from kmm.retarget.roles import CHAINS, REQUIRED, ROLES, opposite, part
 from kmm.skeleton import JOINT_INDEX, JOINT_NAMES
 
-from .humanoids import View, degrees, rig_like
+from .humanoids import Shape, View, degrees, humanoid, rig_like
 from .motions import random_clip
 
 MAPS = {bone_map.name: bone_map for bone_map in built_in()}
@@ -222,3 +222,12 @@ def test_problems_are_said():
     assert "The feet point to the back" in said(**swapped)
     flat = replace(rig, rest=np.tile(np.eye(4), (len(rig.names), 1, 1)))
     assert any(p.startswith("The rest pose does not show which way is up") for p in problems(bone_map, flat))
+
+
+def test_a_rig_that_is_only_read_may_hang_together_in_any_way():
+    body = humanoid(Shape(seed=1))
+    loose = replace(body.rig, parents=(-1,) * len(body.rig.names))
+    assert problems(body.bone_map, loose)
+    assert not problems(body.bone_map, loose, read_only=True)
+    wrong = replace(body.bone_map, bones={**body.bone_map.bones, "hips": ("nowhere",)})
+    assert problems(wrong, loose, read_only=True)

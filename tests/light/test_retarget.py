@@ -80,6 +80,31 @@ def test_limbs_point_as_the_source_does(shape, seed):
         assert degrees(view.direction(role, to), along).max() < 0.5, role
 
 
+@given(shapes(helpers=False, serial=1, twists=0), st.integers(0, 2**32 - 1))
+@settings(max_examples=15, deadline=None)
+def test_bones_that_do_not_turn_with_their_parents(shape, seed):
+    """As target and as source of the way back."""
+    clip, body = random_clip(4, seed), humanoid(shape)
+    rng = np.random.default_rng(seed)
+    body.rig = replace(body.rig, inherits_rotation=tuple(rng.random(len(body.rig.names)) < 0.5))
+    keys = retarget(clip, body)
+    view = View(body, keys)
+    joints = clip.joints()
+    for role, to in LIMBS:
+        along = joints[:, JOINT_INDEX[SMPL[to]]] - joints[:, JOINT_INDEX[SMPL[role]]]
+        along /= np.linalg.norm(along, axis=-1, keepdims=True)
+        assert degrees(view.direction(role, to), along).max() < 0.5, role
+    rotations, heads = body.rig.pose(
+        {name: keys.rotations[:, i] for i, name in enumerate(keys.bones)},
+        {name: keys.locations[:, i] for i, name in enumerate(keys.located)},
+        tuple(range(len(body.rig.names))),
+        len(keys),
+    )
+    matrices = blender_pose(body.rig, keys)
+    np.testing.assert_allclose(rot.as_matrix(rotations), matrices[..., :3, :3], atol=1e-6)
+    np.testing.assert_allclose(heads, matrices[..., :3, 3], atol=1e-6 * max(1.0, shape.size))
+
+
 def between(source, target, rotations, locations=None, options=None):
     """Keys of the target for a source posed by basis rotations (role -> (T, 4) turns in the body's axes)."""
     frames = len(next(iter(rotations.values())))

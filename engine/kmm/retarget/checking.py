@@ -14,8 +14,11 @@ from kmm.retarget.rig import Rig
 from kmm.retarget.roles import ARM, LEG, REQUIRED, SIDES
 
 
-def problems(bone_map: BoneMap, rig: Rig) -> list[str]:
-    """Empty if there is nothing to mend. Parts of a body that the map leaves out are not problems."""
+def problems(bone_map: BoneMap, rig: Rig, read_only: bool = False) -> list[str]:
+    """Empty if there is nothing to mend. Parts of a body that the map leaves out are not problems.
+
+    read_only: motion is only read off the bones, so it does not matter which hangs from which.
+    """
     rig = rig.following(bone_map.follows)
     found = [
         f'There is no bone "{name}" in the rig, which the map names as {said(role)}.'
@@ -32,10 +35,10 @@ def problems(bone_map: BoneMap, rig: Rig) -> list[str]:
     if missing:
         found.append(f"The map needs a bone for {_list(missing)}.")
     found += _used_twice(rig, bones)
-    found += _broken_chains(rig, bones)
+    found += [] if read_only else _broken_chains(rig, bones)
     found += _wrong_side_names(rig, bones)
     if not missing:
-        found += _trunk(rig, bones)
+        found += [] if read_only else _trunk(rig, bones)
         found += _swapped(rig, bones)
     return found
 

@@ -64,7 +64,7 @@ class Posed:
         names = tuple(rig.names[b] for b in bones)
         world = np.stack([self.rotations[b] for b in bones], axis=1)
         column = {bone: i for i, bone in enumerate(bones)}
-        holders = [self.holder(b) for b in bones]
+        holders = [self.holder(b) if rig.turns_with_parent(b) else None for b in bones]
         # what a bone's rest is seen from its holder's, and the holders' own poses (at rest: the identity)
         rest = np.array([rot.IDENTITY if h is None else rig.rest_rotations[h] for h in holders])
         seen = rot.multiply(rot.inv(rig.rest_rotations[bones]), rest)

@@ -29,6 +29,8 @@ class Rig:
     #: (N) Bone.use_local_location: where false, a pose moves the bone along the armature's axes, not its own;
     #: None for all true
     local_location: tuple[bool, ...] | None = None
+    #: (N) Bone.use_inherit_rotation: where false, a bone does not turn with its parent; None for all true
+    inherits_rotation: tuple[bool, ...] | None = None
     #: (4, 4) the armature object's matrix
     world: Array = field(default_factory=lambda: np.eye(4))
     #: Height of the floor along the body's up axis in armature space; None to read it off the rest pose.
@@ -45,8 +47,10 @@ class Rig:
                 f"{n} bones need {n} parents and rest matrices ({n}, 4, 4), "
                 f"got {len(self.parents)} and {np.shape(self.rest)}"
             )
-        if self.local_location is not None and len(self.local_location) != n:
-            raise ValueError(f"local_location must have {n} values, got {len(self.local_location)}")
+        for flags in ("local_location", "inherits_rotation"):
+            values = getattr(self, flags)
+            if values is not None and len(values) != n:
+                raise ValueError(f"{flags} must have {n} values, got {len(values)}")
         if self.reference is not None and np.shape(self.reference) != (n, 4, 4):
             raise ValueError(f"the reference pose must be ({n}, 4, 4), got {np.shape(self.reference)}")
         for bone in range(n):
@@ -102,6 +106,10 @@ class Rig:
         """Whether the bone's location is along its own axes."""
         return self.local_location is None or self.local_location[bone]
 
+    def turns_with_parent(self, bone: int) -> bool:
+        """Whether the bone inherits its parent's rotation."""
+        return self.inherits_rotation is None or self.inherits_rotation[bone]
+
     def ancestors(self, bone: int) -> list[int]:
         """From the parent up to the root."""
         found = []
@@ -135,7 +143,7 @@ class Rig:
             if parent >= 0:
                 moved = rot.multiply(turned[parent], rot.inv(self.rest_rotations[parent]))
                 offset = placed[parent] + rot.apply(moved, offset - self.rest_heads[parent])
-                turn = rot.multiply(moved, turn)
+                turn = rot.multiply(moved, turn) if self.turns_with_parent(bone) else turn
             if name in locations and not local:
                 offset = offset + np.asarray(locations[name], dtype=float)
             turned[bone], placed[bone] = turn, offset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from kmm import rotations as rot
 from kmm.clip import Clip
+from kmm.formats import bvh
 from kmm.retarget import Options
 from kmm.retarget.bone_map import named
 from kmm.skeleton import JOINT_INDEX, PARENTS
@@ -138,16 +140,18 @@ def test_feet_are_on_the_floor(scene: bpy.types.Scene, kind: str) -> None:
     there = source(heading(character))
     retargeting.retarget_clip(clip(), character.armature, options=Options(feet=True))
     here = watch(character, range(1, 61))
-    roles = ("left_foot", "right_foot", "left_toe", "right_toe")
-    stands = np.array([0.08, 0.08, 0.02, 0.02])  # SMPL
-    clear = [
-        np.min([p[role][:, 2] - height for role, height in zip(roles, heights, strict=True)], axis=0)
-        for p, heights in ((there, stands), (here, rest[:4]))
-    ]
-    assert np.abs(clear[1] - size * clear[0]).max() < 0.012
+    assert np.abs(_clear(here, rest) - size * _clear(there)).max() < 0.012
     errors = limb_errors(there, here)
     arms = np.concatenate([degrees(there[b] - there[a], here[b] - here[a]) for a, b in LIMBS if "arm" in a])
     assert np.median(errors) < 3 and np.percentile(errors, 95) < 15 and arms.max() < 1
+
+
+def _clear(
+    here: Positions, stands: Sequence[float] | NDArray[np.float64] = (0.08, 0.08, 0.02, 0.02)
+) -> NDArray[np.float64]:
+    """(T,) how far the lower one of heels and toes is above the floor. stands: their heights at rest, SMPL's."""
+    roles = ("left_foot", "right_foot", "left_toe", "right_toe")
+    return np.min([here[role][:, 2] - height for role, height in zip(roles, stands, strict=False)], axis=0)
 
 
 @pytest.mark.parametrize("kind", ["rigify", "mixamo", "unreal4", "unknown"])
@@ -257,6 +261,18 @@ def test_controls_for_inverse_kinematics_ride_along(scene: bpy.types.Scene) -> N
             assert np.linalg.norm(by_fk[f"{side}_{end}"] - by_ik[f"{side}_{end}"], axis=-1).max() < 0.01
 
 
+def test_bones_that_do_not_turn_with_their_parents(scene: bpy.types.Scene) -> None:
+    """As target and as source."""
+    character, second = rigs.built("unreal4"), rigs.built("vrm")
+    bones = character.armature.data.bones
+    for name in ("head", "upperarm_l", "lowerarm_r", "thigh_r", "calf_l", "hand_l", "spine_02"):
+        bones[name].use_inherit_rotation = False
+    retargeting.retarget_clip(clip(), character.armature)
+    assert limb_errors(source(), watch(character, range(1, 61))).max() < 0.1
+    retargeting.retarget_action(character.armature, second.armature)
+    assert limb_errors(source(), watch(second, range(1, 61))).max() < 0.1
+
+
 def test_from_rig_to_rig_by_curves_and_by_evaluation(scene: bpy.types.Scene) -> None:
     """SMPL to Unreal by a clip, on to Rigify by F-curves, on to VRM by Rigify's evaluated deforming bones."""
     chain = [rigs.built("unreal4"), rigs.rigify(), rigs.built("vrm")]
@@ -344,3 +360,20 @@ def test_what_cannot_be_done_is_said_in_one_sentence(scene: bpy.types.Scene) -> 
             call()
         assert len(str(error.value).splitlines()) == 1
     assert not bpy.data.actions
+
+
+@pytest.mark.parametrize("unit", ["m", "cm"])
+def test_from_an_imported_bvh(scene: bpy.types.Scene, tmp_path: Path, unit: str) -> None:
+    """Its skeleton rests around the origin and it moves over a floor at height zero, in its own units."""
+    bvh.save(clip(), tmp_path / "stroll.bvh", unit)
+    bpy.ops.import_anim.bvh(filepath=str(tmp_path / "stroll.bvh"), rotate_mode="YZX")
+    imported = bpy.context.object
+    character = rigs.built("mixamo")
+    rest = character.positions("left_foot", "right_foot", "left_toe", "right_toe", "left_thigh")[:, 2]
+    retargeting.retarget_action(imported, character.armature)
+    there, here = source(), watch(character, range(1, 61))
+    assert limb_errors(there, here).max() < 0.1
+    travel = [p["hips"][-1] - p["hips"][0] for p in (there, here)]
+    assert degrees(*travel) < 1
+    retargeting.retarget_action(imported, character.armature, options=Options(feet=True))
+    assert np.abs(_clear(watch(character, range(1, 61)), rest) - _clear(there) * rest[4] / 0.9).max() < 0.012

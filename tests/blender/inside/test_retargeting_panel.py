@@ -12,7 +12,7 @@ import pytest
 from kmm.retarget.bone_map import load, named, save
 
 from . import rigs
-from .helpers import joint_positions
+from .helpers import begin, joint_positions, step_until
 from .install import PACKAGE
 from .motions import stroll
 from .test_retargeting import SMPL, curves_of, limb_errors, source, watch
@@ -128,6 +128,24 @@ def test_a_map_is_mended_in_the_table_saved_and_found_again(scene: bpy.types.Sce
         bpy.ops.kmm.map_load(filepath=str(maps.folder() / "broken.toml"))
 
 
+def test_what_would_hide_the_keys_is_said(scene: bpy.types.Scene) -> None:
+    taker = rigs.built("mixamo").armature
+    taker.pose.bones["mixamorig:LeftLeg"].constraints.new("COPY_ROTATION")
+    taker.pose.bones["mixamorig:RightLeg"].constraints.new("LIMIT_ROTATION")
+    rig = scene.kmm_retargeting.targets.add()
+    rig.object = taker
+    assert rig.problems.startswith('"mixamorig:LeftLeg" is moved by its constraint')
+    assert len(rig.problems.splitlines()) == 1
+
+
+def test_a_source_is_read_off_what_moves(scene: bpy.types.Scene) -> None:
+    scene.kmm_retargeting.source.object = rigs.rigify().armature
+    assert scene.kmm_retargeting.source.title == "Rigify deform bones"
+    scene.kmm_retargeting.table = "SOURCE"
+    bpy.ops.kmm.map_mirror(side="left")
+    assert not scene.kmm_retargeting.source.problems
+
+
 def test_one_side_fills_the_other_where_names_say_the_side(scene: bpy.types.Scene) -> None:
     taker = rigs.built("mixamo").armature
     settings = scene.kmm_retargeting
@@ -185,3 +203,49 @@ def test_a_rig_performs_live(stream: ModuleType, scene: bpy.types.Scene) -> None
     with pytest.raises(RuntimeError, match="left_thigh") as error:
         bpy.ops.kmm.generate(prompt=PROMPT, seconds=2.0, seed=1)
     assert len(str(error.value).strip().splitlines()) == 1 and len(bpy.data.actions) == actions
+
+
+def test_several_rigs_follow_live(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """While it comes, each is at every moment as far as KMM's own character; and each take goes onto all."""
+    takers = [rigs.built("mixamo"), rigs.built("vrm")]
+    settings = scene.kmm_retargeting
+    settings.live, settings.feet = True, False
+    for taker in takers:
+        settings.targets.add().object = taker.armature
+    select()
+    begin(stream, PROMPT, 20.0, 1)
+    step_until(stream, lambda: 0 < stream.generation.frames_done < 600)
+    for taker in takers:
+        assert taker.armature.animation_data.action is not None
+    step_until(stream, lambda: not stream.running())
+    own = scene.kmm.character
+    assert own not in [taker.armature for taker in takers]
+    frames = range(1, 601, 25)
+    joints = joint_positions(scene, own, frames)
+    there = {role: joints[:, joint] for role, joint in SMPL.items()}
+    for taker in takers:
+        assert limb_errors(there, watch(taker, frames)).max() < 0.1
+
+    scene.frame_set(1)
+    before = [taker.armature.animation_data.action for taker in takers]
+    begin(stream, PROMPT, 600.0, 2)
+    step_until(stream, lambda: stream.generation.frames_done > 0)
+    bpy.data.objects.remove(takers[1].armature)
+    step_until(stream, lambda: stream.generation.frames_done > 600)
+    bpy.ops.kmm.cancel(restore=True)
+    assert takers[0].armature.animation_data.action == before[0]
+    assert {a.name.partition(".")[0] for a in bpy.data.actions if a.users - a.use_fake_user > 0} <= {
+        PROMPT, f"{PROMPT} (mixamo)",
+    }  # fmt: skip
+
+    del takers[1]
+    settings.targets.remove(1)
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=5, takes=2)
+    for take in (0, 1):
+        bpy.ops.kmm.take_show(take=take)
+        joints = joint_positions(scene, scene.kmm.character, range(1, 31))
+        there = {role: joints[:, joint] for role, joint in SMPL.items()}
+        assert limb_errors(there, watch(takers[0], range(1, 31))).max() < 0.1
+    scene.frame_set(1)
+    bpy.ops.kmm.take_reject()
+    assert takers[0].armature.animation_data.action == before[0]

@@ -29,6 +29,7 @@ PROMPTS = {
     "backwards": "a person walks backwards",
     "stand": "a person stands still",
 }
+PICTURED = ("walk", "backwards")
 HEADS = (
     "standing, cm/s", "of it sliding", "low, cm/s", "of it sliding",
     "rest moves, mm", "acceleration, m/s²", "99th percentile",
@@ -57,8 +58,10 @@ def main() -> None:
     if options.picture:
         from kmm.preview import film_strip_sheet
 
-        strips = [clip.slice(30, 90) for pair in pairs.values() for clip in pair]
-        titles = [f"{name}, {state}" for name in pairs for state in ("as generated", "feet locked")]
+        strips = [clip.slice(30, 90) for name in PICTURED for clip in pairs[name]]
+        titles = [
+            f"{PROMPTS[name]}, {state}" for name in PICTURED for state in ("as generated", "feet locked")
+        ]
         film_strip_sheet(strips, titles, options.picture, 10)
 
 

@@ -75,7 +75,7 @@ def nearest_angles(angles: Array, previous: Array | None = None) -> Array:
 
 def _distance(a: Array, b: Array) -> Array:
     difference = a - b
-    return np.abs(difference - 2 * np.pi * np.round(difference / (2 * np.pi))).sum(-1)
+    return np.asarray(np.abs(difference - 2 * np.pi * np.round(difference / (2 * np.pi))).sum(-1))
 
 
 def _going_on(q: Array, previous: Array | None) -> Array:

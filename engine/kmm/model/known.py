@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,10 +11,13 @@ from torch import Tensor
 
 from kmm import rotations as rot
 from kmm.clip import FPS, Clip
+from kmm.contacts import foot_contacts
 from kmm.given import Given
 from kmm.model import features as ft
 from kmm.model.tokenizer import FRAMES_PER_TOKEN, Tokenizer
 from kmm.model.windows import token_count
+
+_HELD = 7  #: tokens that a motion is held still beyond its ends: further than a token's reach
 
 
 def known_tokens(tokenizer: Tokenizer, given: Given, frames: int) -> tuple[Tensor, NDArray[np.bool_]]:
@@ -24,44 +29,51 @@ def known_tokens(tokenizer: Tokenizer, given: Given, frames: int) -> tuple[Tenso
     count = token_count(frames)
     tokens = torch.zeros(count, tokenizer.config.layers, dtype=torch.long)
     known = np.zeros(count, dtype=bool)
-    if not given:
-        return tokens, known
+    straight: NDArray[np.float32] | None = None
     for start, length in given.stretches:
-        first, stop = token_count(start), (start + length) // FRAMES_PER_TOKEN
-        if start + length == frames:  # what the last token holds beyond the end is nobody's
-            stop = count
-        if first >= stop:
-            first, stop = start // FRAMES_PER_TOKEN, token_count(start + length)
-        known[first:stop] = True
-    low = int(given.frames[0]) // FRAMES_PER_TOKEN
-    high = token_count(int(given.frames[-1]) + 1)
-    tokens[low:high] = encode(tokenizer, _straight(given), int(given.frames[0]) % FRAMES_PER_TOKEN)
+        stop = start + length
+        first, last = token_count(start), stop // FRAMES_PER_TOKEN
+        if stop == frames:  # what the last token holds beyond the end is nobody's
+            last = count
+        if first < last:
+            at, features = start, _features(_between(given, np.arange(start, stop)))
+        else:
+            if straight is None:
+                straight = _features(_between(given, np.arange(given.frames[0], given.frames[-1] + 1)))
+            at, features = int(given.frames[0]), straight
+            first, last = start // FRAMES_PER_TOKEN, token_count(stop)
+        known[first:last] = True
+        begin = at // FRAMES_PER_TOKEN
+        tokens[first:last] = encode(tokenizer, features, at % FRAMES_PER_TOKEN)[first - begin : last - begin]
     return tokens, known
 
 
 @torch.inference_mode()
 def encode(tokenizer: Tokenizer, features: NDArray[np.float32], phase: int = 0) -> Tensor:
     """Tokens (n, 6) of features that begin `phase` frames within a token; both ends are held to whole tokens."""
+    held = _HELD * FRAMES_PER_TOKEN
     after = -(phase + len(features)) % FRAMES_PER_TOKEN
-    whole = np.pad(features, ((phase, after), (0, 0)), mode="edge")
+    whole = np.pad(features, ((held + phase, after + held), (0, 0)), mode="edge")
     device = next(tokenizer.parameters()).device
-    return tokenizer.encode(torch.from_numpy(whole)[None].to(device))[0].cpu()
+    tokens = tokenizer.encode(torch.from_numpy(whole)[None].to(device))[0]
+    return tokens[_HELD : len(tokens) - _HELD].cpu()
 
 
-def _straight(given: Given) -> NDArray[np.float32]:
-    """Features of the motion from the first given frame to the last that goes straight from pose to pose."""
+def _between(given: Given, frames: NDArray[np.int64]) -> Clip:
+    """The motion that goes straight from one given pose to the next, at some frames."""
     at = given.frames
-    frames = np.arange(at[0], at[-1] + 1)
     left = np.searchsorted(at, frames, side="right") - 1
     right = np.minimum(left + 1, len(at) - 1)
     share = (frames - at[left]) / np.maximum(at[right] - at[left], 1)
     translation, rotations = given.translation.astype(np.float64), given.rotations.astype(np.float64)
-    features = ft.encode(
-        Clip(
-            translation[left] + (translation[right] - translation[left]) * share[:, None],
-            rot.slerp(rotations[left], rotations[right], share[:, None]),
-            FPS,
-        )
+    return Clip(
+        translation[left] + (translation[right] - translation[left]) * share[:, None],
+        rot.slerp(rotations[left], rotations[right], share[:, None]),
+        FPS,
     )
+
+
+def _features(clip: Clip) -> NDArray[np.float32]:
+    features = ft.encode(replace(clip, contacts=foot_contacts(clip.joints(), FPS)))
     features[0, :3] = features[1, :3] if len(features) > 1 else 0.0  # it leads here from the origin, else
     return np.asarray(features, dtype=np.float32)

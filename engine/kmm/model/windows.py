@@ -56,7 +56,10 @@ def plan(
             left = high - cuts[-1]
             parts = -(-left // WINDOW)
             cuts += [cuts[-1] + round(left * (i + 1) / parts) for i in range(parts)]
-            windows += [Window(index, start, end, a, b) for a, b in itertools.pairwise(cuts)]
+            for a, b in itertools.pairwise(cuts):
+                unknown = np.flatnonzero(~known[a:b]) + a
+                if len(unknown):
+                    windows.append(Window(index, start, end, int(unknown[0]), int(unknown[-1]) + 1))
     return windows
 
 

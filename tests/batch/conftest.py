@@ -51,7 +51,7 @@ def kmm_batch(*arguments: object, stdin: str = "") -> subprocess.CompletedProces
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=1500,
+        timeout=3000,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
 

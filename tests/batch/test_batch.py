@@ -103,8 +103,8 @@ def test_kill_9_and_go_on(tmp_path: Path, small: str, write_jobs: Write) -> None
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_2000_jobs_killed_three_times(tmp_path: Path, write_jobs: Write) -> None:
-    killed_and_resumed(tmp_path, write_jobs(2000), "kmm-open", kills=3)
+def test_2000_jobs_killed_three_times(tmp_path: Path, small: str, write_jobs: Write) -> None:
+    killed_and_resumed(tmp_path, write_jobs(2000), small, kills=3)
 
 
 def killed_and_resumed(tmp_path: Path, jobs: Path, weights: str, kills: int) -> None:
@@ -113,7 +113,7 @@ def killed_and_resumed(tmp_path: Path, jobs: Path, weights: str, kills: int) -> 
     out, whole = tmp_path / "killed", tmp_path / "whole"
     for kill in range(kills):
         with subprocess.Popen(command(jobs, "--out", out, *arguments), stderr=subprocess.DEVNULL) as process:
-            wait_for(lambda kill=kill: lines_in(out) > (kill + 1) * count // (kills + 2), 900)  # type: ignore[misc]
+            wait_for(lambda kill=kill: lines_in(out) > (kill + 1) * count // (kills + 2), 1800)  # type: ignore[misc]
             children = psutil.Process(process.pid).children(recursive=True)
             process.kill()
         assert children

@@ -17,7 +17,10 @@ import zmq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kmm import protocol as p
+from kmm import rotations as rot
 from kmm.client import Client, ClientError, EngineGone, read_connection_file
+from kmm.clip import Clip
+from kmm.given import Given
 from kmm.skeleton import JOINT_NAMES
 
 from .engines import EngineProcess, answer, idle, long_request, wait_for
@@ -87,6 +90,58 @@ def test_takes_are_those_of_their_seeds(client: Client) -> None:
         alone = client.motion([blocks[0], replace(blocks[1], seed=20 + k)], seed=7 + k)
         np.testing.assert_array_equal(take.rotations, alone.rotations)
         np.testing.assert_array_equal(take.translation, alone.translation)
+
+
+STORY = [
+    p.PromptSegment("a person walks forward", 75),
+    p.PromptSegment("a person waves with the right hand", 70),
+    p.PromptSegment("a person turns left", 46),
+]
+
+
+def seam_jump(clip: Clip, seams: list[int]) -> float:
+    """The largest change of a joint's velocity near a seam, over the 95th percentile elsewhere."""
+    change = np.linalg.norm(np.diff(clip.joints().astype(float), n=2, axis=0), axis=-1).max(-1)
+    near = np.isin(np.arange(1, len(clip) - 1), [s + d for s in seams for d in (-1, 0, 1)])
+    return float(change[near].max() / np.quantile(change[~near], 0.95))
+
+
+def test_a_block_made_anew(client: Client) -> None:
+    first = client.motion(STORY, seed=1)
+    outside = Given.of(first, [*range(75), *range(145, 191)])
+    second = client.motion(STORY, seed=2, given=outside)
+    np.testing.assert_array_equal(second.rotations[outside.frames], outside.rotations)
+    np.testing.assert_array_equal(second.translation[outside.frames], outside.translation)
+    assert np.abs(second.rotations[90:130] - first.rotations[90:130]).max() > 0.1
+    assert seam_jump(second, [74, 75, 144, 145]) < 2.5
+
+
+def test_between_single_poses(client: Client) -> None:
+    walk = [p.PromptSegment("a person walks forward", 100)]
+    first = client.motion(walk, seed=1).transform(1.0, [5.0, 3.0, 0.0])
+    poses = Given.of(first, [0, 33, 66, 99])
+    second = client.motion(walk, seed=2, given=poses)
+    np.testing.assert_array_equal(second.rotations[poses.frames], poses.rotations)
+    np.testing.assert_array_equal(second.translation[poses.frames], poses.translation)
+    assert seam_jump(second, [33, 66]) < 2.5
+    # the way between them is a walk's, not a detour
+    assert np.linalg.norm(second.translation - first.translation, axis=-1).max() < 0.5
+
+
+def test_a_loop_goes_on_without_a_jerk(client: Client) -> None:
+    clip = client.motion([p.PromptSegment("a person walks forward", 70)], seed=1, loop=True)
+    pose = clip.rotations[[-2, -1, 0, 1], 1:]
+    step = rot.magnitude(rot.multiply(pose[1:], rot.inv(pose[:-1])))  # (3, 21): before, at and after the seam
+    assert (step[1] < step[[0, 2]].max(0) + np.radians(2)).all()
+
+
+def test_given_frames_that_the_engine_cannot_take(client: Client) -> None:
+    walk = client.motion(WALK, seed=1)
+    request = client.generate(WALK, given=Given.of(walk, [120]), loop=True)
+    last = list(client.events(request))[-1]
+    assert last.code == "invalid" and "leave it free" in last.message
+    with pytest.raises(p.ProtocolError, match="beyond the 121 frames"):
+        client.generate(WALK, given=Given(np.array([121]), walk.translation[:1], walk.rotations[:1]))
 
 
 def test_poll_gives_the_same_events_without_waiting(client: Client) -> None:

@@ -71,9 +71,7 @@ def motion(frames: int) -> Clip:
 
 def rows(clip: Clip, path: Path, units: str, missing: list[str]) -> Iterator[Row]:
     suffix = path.suffix
-    own = formats.load(path).joints() if suffix in formats.READABLE else None
-    if own is not None:
-        yield "kmm", worst(own - clip.joints()), "", ""
+    yield "kmm", worst(formats.load(path).joints() - clip.joints()), "", ""
     if suffix == ".npz":
         yield from if_there("smplx", missing, lambda: by_smplx(clip, path))
     if suffix in (".glb", ".gltf"):

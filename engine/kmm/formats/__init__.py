@@ -12,7 +12,7 @@ from kmm.clip import Clip
 
 __all__ = ["FORMATS", "READABLE", "check", "choices", "load", "save"]
 
-#: suffix -> the module that knows the format by `save`, mostly `load`, and `CHOICES`, what can be chosen of a file
+#: suffix -> the module that knows the format by `load`, `save` and `CHOICES`, what can be chosen of a file
 FORMATS: dict[str, str] = {
     ".npz": "amass",
     ".bvh": "bvh",
@@ -24,12 +24,12 @@ FORMATS: dict[str, str] = {
     ".usdc": "usd",
     ".fbx": "fbx",
 }
-READABLE = tuple(suffix for suffix in FORMATS if suffix != ".fbx")  #: what `load` knows
+READABLE = tuple(suffix for suffix in FORMATS if suffix != ".fbx")  #: what `load` reads without a Blender
 
 
 def load(path: str | os.PathLike[str]) -> Clip:
     """Read a clip. ValueError for an unknown suffix or a damaged file, OSError if it cannot be opened."""
-    clip: Clip = _format(path, READABLE).load(path)
+    clip: Clip = _format(path).load(path)
     return clip
 
 
@@ -49,7 +49,7 @@ def save(
     is usual for the format; ValueError for what it cannot be. body: whose proportions and skin to write, by default
     the mannequin's; npz files have no place for one.
     """
-    module = _format(path, tuple(FORMATS))
+    module = _format(path)
     options: dict[str, object] = {}
     for name, value in (("units", units), ("up", up), ("layout", layout)):
         if value is None:
@@ -77,22 +77,23 @@ def save(
 
 def choices(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
     """What can be chosen of a file of this suffix: option -> allowed values, the usual one first."""
-    found: dict[str, tuple[str, ...]] = _format(path, tuple(FORMATS)).CHOICES
+    found: dict[str, tuple[str, ...]] = _format(path).CHOICES
     return found
 
 
 def check(path: str | os.PathLike[str]) -> None:
     """ValueError if a file of this suffix cannot be written here, saying what must be installed."""
-    module = _format(path, tuple(FORMATS))
+    module = _format(path)
     if hasattr(module, "check"):
         module.check()
 
 
-def _format(path: str | os.PathLike[str], known: tuple[str, ...]) -> ModuleType:
+def _format(path: str | os.PathLike[str]) -> ModuleType:
     """The format's module, imported only when it is needed."""
     suffix = Path(path).suffix
-    if suffix.lower() not in known:
-        told = f"{', '.join(sorted(known)[:-1])} or {sorted(known)[-1]}"
+    if suffix.lower() not in FORMATS:
+        *most, last = sorted(FORMATS)
+        told = f"{', '.join(most)} or {last}"
         raise ValueError(
             f"{Path(path).name}: the format is told by the suffix, which must be {told}, not {suffix!r}"
         )

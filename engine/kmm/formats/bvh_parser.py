@@ -91,7 +91,7 @@ def parse(text: str) -> Bvh:
         )
     table = values.reshape(int(frames), count)
     return Bvh(
-        tuple(names), tuple(parents), np.array(offsets), tuple(channels), ends, _frame_rate(seconds), table
+        tuple(names), tuple(parents), np.array(offsets), tuple(channels), ends, frame_rate(seconds), table
     )
 
 
@@ -183,7 +183,7 @@ class _Words:
         return values
 
 
-def _frame_rate(seconds: float) -> float:
+def frame_rate(seconds: float) -> float:
     """The rate of a frame time; most files round theirs, so 0.033333 is 30 and 0.041708 is 24 / 1.001."""
     fps = 1.0 / seconds
     for exact in (float(round(fps)), round(fps * 1.001) / 1.001):

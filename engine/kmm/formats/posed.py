@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from kmm import rotations as rot
 from kmm.clip import Clip
 from kmm.formats.axes import Up, is_smpl_rest, rest_rotation, scale, smpl_joints, turn
@@ -39,3 +41,9 @@ def clip_of_world(
     local[:, 0] = rot.multiply(rot.inv(turn(up)), turned[:, 0])
     translation = rot.apply(rot.inv(turn(up)), positions[:, order[0]]) / scale(offsets)
     return Clip(translation, rot.normalize(local), fps)
+
+
+def unscaled(matrices: Array) -> Array:
+    """(..., 3, 3) rotation matrices of (..., 4, 4) matrices whose columns are axes, freed of scale."""
+    axes = matrices[..., :3, :3]
+    return np.asarray(axes / np.linalg.norm(axes, axis=-2, keepdims=True))

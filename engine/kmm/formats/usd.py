@@ -20,7 +20,7 @@ from kmm import rotations as rot
 from kmm.body import Body, mannequin
 from kmm.clip import Clip, Segment
 from kmm.formats.axes import UNITS, Units, Up, rest_rotation, to_file
-from kmm.formats.posed import clip_of_world
+from kmm.formats.posed import clip_of_world, unscaled
 from kmm.rotations import Array
 from kmm.skeleton import JOINT_NAMES, PARENTS
 
@@ -207,18 +207,12 @@ def _read(usd: Any, stage: Any) -> Clip:
         [path.rsplit("/", 1)[-1] for path in paths],
         parents,
         bind[:, 3, :3],
-        rot.from_matrix(_unit(bind)),
+        rot.from_matrix(unscaled(bind.swapaxes(-1, -2))),
         posed[..., 3, :3],
-        rot.from_matrix(_unit(posed)),
+        rot.from_matrix(unscaled(posed.swapaxes(-1, -2))),
         stage.GetTimeCodesPerSecond(),
         axis,
     )
     told = json.loads(stage.GetRootLayer().customLayerData.get("kmm:segments", "[]"))
     segments = tuple(Segment(str(s["prompt"]), int(s["start"]), int(s["end"])) for s in told)
     return Clip(clip.translation, clip.rotations, clip.fps, None, segments)
-
-
-def _unit(matrices: Array) -> Array:
-    """(..., 3, 3) rotation matrices, columns the axes, of USD's matrices (..., 4, 4), freed of scale."""
-    axes = matrices[..., :3, :3]
-    return np.asarray((axes / np.linalg.norm(axes, axis=-1, keepdims=True)).swapaxes(-1, -2))

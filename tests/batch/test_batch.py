@@ -204,3 +204,27 @@ def test_jobs_keep_to_given_frames(tmp_path: Path, small: str) -> None:
     made = formats.load(tmp_path / "out" / "on.npz")
     assert len(made) == 60
     assert np.linalg.norm(made.translation[:20] - clip.translation[40:], axis=-1).max() < 0.01
+
+
+@pytest.mark.slow
+def test_jobs_on_a_character(tmp_path: Path, small: str) -> None:
+    """The body of one of our own files as a rig. A rig that is none fails alone."""
+    pytest.importorskip("bpy", reason="a rig needs Blender")
+    clip = Pipeline.load(small, "cpu").clip(parse(b'{"prompts": ["a person walks@1"]}', 1)[0].segments, 1)
+    formats.save(clip, tmp_path / "body.glb")
+    jobs = [
+        {
+            "prompts": ["a person walks@1"],
+            "id": "on",
+            "rig": str(tmp_path / "body.glb"),
+            "format": ["glb", "bvh"],
+        },
+        {"prompts": ["a person walks@1"], "id": "none", "rig": str(tmp_path / "nothing.glb")},
+    ]
+    text = "".join(f"{json.dumps(line)}\n" for line in jobs)
+    done = kmm_batch(
+        "-", "--out", tmp_path / "out", "--weights", small, "--device", "cpu", "--workers", 1, stdin=text
+    )
+    assert done.returncode == 1
+    assert set(listed(tmp_path / "out")) == {"on.glb", "on.bvh"}
+    assert json.loads((tmp_path / "out" / "failed.jsonl").read_text())["job"] == "none"

@@ -53,6 +53,7 @@ def test_samples_are_takes_with_rising_seeds() -> None:
         {"transition_frames": 3},
         {"constraints": [{"start": 0, "count": 9, "clip": "a.npz"}]},
         {"prompts": ["a person walks forward@2", "a person turns left@1.6"]},
+        {"rig": "hero.blend"},
     ],
 )
 def test_what_makes_another_motion_has_another_digest(fields: dict[str, Any]) -> None:
@@ -82,6 +83,7 @@ def test_what_makes_another_motion_has_another_digest(fields: dict[str, Any]) ->
         (line(id="walk\n"), "id"),
         (line(format="exe"), "npz"),
         (line(format=[]), "npz"),
+        (line(format="npz", rig="hero.blend"), "fbx, glb, bvh"),
         (line(constraints=[{"start": 0}]), "count"),
         (line(constraints=[{"start": 100, "count": 10, "clip": "a.npz"}]), "beyond the 105 frames"),
         (line(note="x" * 2**20), "bytes"),

@@ -28,6 +28,7 @@ from kmm.protocol import (
 )
 
 MAX_SAMPLES = 1000
+RIG_FORMATS = ("fbx", "glb", "bvh")  #: of a motion on a character: files that need no other beside them
 _LINE_BYTES = 2**20
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")]
@@ -55,7 +56,10 @@ class Job(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True)
     loop: bool = False  #: the last pose and velocity meet the first
     constraints: list[Stretch] = []
     transition_frames: Annotated[int, msgspec.Meta(ge=0, le=MAX_TRANSITION_FRAMES)] | None = None
-    format: str | list[str] = "npz"  #: suffixes without the dot
+    format: str | list[str] | None = None  #: suffixes without the dot; None: npz, on a rig fbx
+    rig: str | None = None  #: file of a character that the motion is put onto; needs Blender
+    armature: str | None = None  #: its armature's name, where the file has several
+    map: str | None = None  #: bone map by name or file; None for the one that fits
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,9 @@ class Take:
     constraints: tuple[Stretch, ...]
     transition_frames: int | None
     formats: tuple[str, ...]
+    rig: str | None = None
+    armature: str | None = None
+    map: str | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -128,10 +135,6 @@ def parse(line: bytes, number: int) -> list[Take]:
     request = Generate(segments=parse_prompts(job.prompts), seed=seed, guidance=job.guidance)
     if any(stretch.start + stretch.count > request.duration_frames for stretch in job.constraints):
         raise ValueError(f"A constraint is beyond the {request.duration_frames} frames of the motion.")
-    suffixes = (job.format,) if isinstance(job.format, str) else tuple(dict.fromkeys(job.format))
-    known = sorted(suffix.removeprefix(".") for suffix in formats.FORMATS)
-    if not suffixes or set(suffixes) - set(known):
-        raise ValueError(f"The format must be one or several of: {', '.join(known)}.")
     take = Take(
         name=name,
         segments=request.segments,
@@ -140,11 +143,23 @@ def parse(line: bytes, number: int) -> list[Take]:
         loop=job.loop,
         constraints=tuple(_placed(stretch) for stretch in job.constraints),
         transition_frames=job.transition_frames,
-        formats=suffixes,
+        formats=_suffixes(job),
+        rig=job.rig and os.path.abspath(job.rig),
+        armature=job.armature,
+        map=job.map,
     )
     if job.samples == 1:
         return [take]
     return [replace(take, name=f"{name}-{k}", seed=seed + k) for k in range(job.samples)]
+
+
+def _suffixes(job: Job) -> tuple[str, ...]:
+    known = RIG_FORMATS if job.rig else sorted(suffix.removeprefix(".") for suffix in formats.FORMATS)
+    asked = job.format if job.format is not None else "fbx" if job.rig else "npz"
+    suffixes = (asked,) if isinstance(asked, str) else tuple(dict.fromkeys(asked))
+    if not suffixes or set(suffixes) - set(known):
+        raise ValueError(f"The format must be one or several of: {', '.join(known)}.")
+    return suffixes
 
 
 def _placed(stretch: Stretch) -> Stretch:

@@ -79,7 +79,7 @@ class Maker:
                 )
                 clip = self._collect(events, take.segments)
             with tempfile.TemporaryDirectory(prefix="kmm-") as folder:
-                files = tuple(_content(clip, Path(folder) / file) for file in take.files)
+                files = tuple(_content(clip, take, Path(folder) / file) for file in take.files)
         except Exception as error:
             text = str(error) or type(error).__name__
             return Failed(take.name, " ".join(text.split()))
@@ -107,6 +107,11 @@ def _given(take: Take) -> Given:
     )
 
 
-def _content(clip: Clip, path: Path) -> bytes:
-    formats.save(clip, path)
+def _content(clip: Clip, take: Take, path: Path) -> bytes:
+    if take.rig is None:
+        formats.save(clip, path)
+    else:
+        from kmm import characters
+
+        characters.write(clip, take.rig, path, armature=take.armature, bone_map=take.map)
     return path.read_bytes()

@@ -42,13 +42,17 @@ def main(job: dict[str, Any]) -> None:
 
 
 def one_rig(job: dict[str, Any], rig: Path, tasks: list[tuple[int, dict[str, str]]], folder: Path) -> None:
+    from kmm.retarget import Options
+
     from blender_addon.pipeline.character_files import open_character
+    from blender_addon.pipeline.sources import read
 
     try:
         armature = open_character(rig, job["armatures"])
         name = armature.name
         bone_map, note = chosen_map(job["bone_map"], armature)
-        character = rig
+        render, character = bpy.context.scene.render, rig
+        fps = job["fps"] or render.fps / render.fps_base
         if rig.suffix.lower() != ".blend":
             character = folder / "character.blend"
             bpy.ops.wm.save_as_mainfile(filepath=str(character), copy=True)
@@ -59,39 +63,33 @@ def one_rig(job: dict[str, Any], rig: Path, tasks: list[tuple[int, dict[str, str
     for number, task in tasks:
         say(clip=number)
         try:
+            source = read(Path(task["clip"]), fps)
             armature = open_character(character, [name])
-            frames = one_clip(job, armature, bone_map, task)
+            frames = one_clip(source, armature, bone_map, Options(**job["options"]), fps, task)
         except Exception as error:
             say(failed=number, message=sentence(error))
         else:
             say(written=number, frames=frames, note=note)
 
 
-def one_clip(job: dict[str, Any], armature: bpy.types.Object, bone_map: Any, task: dict[str, str]) -> int:
+def one_clip(
+    source: Any, armature: bpy.types.Object, bone_map: Any, options: Any, fps: float, task: dict[str, str]
+) -> int:
     """How many frames were written."""
-    from kmm.characters.clips import read
-    from kmm.retarget import Options
-
     from blender_addon.pipeline.character_files import save
-    from blender_addon.retargeting.retarget import retarget_clip
+    from blender_addon.retargeting.writing import Target, write
 
-    scene = bpy.context.scene
-    if job["fps"]:
-        scene.render.fps, scene.render.fps_base = max(round(job["fps"]), 1), 1.0
-        scene.render.fps_base = scene.render.fps / job["fps"]
-    clip = read(Path(task["clip"])).resample(scene.render.fps / scene.render.fps_base)
     if armature.animation_data:
         for track in armature.animation_data.nla_tracks:
             track.mute = True  # the clip alone moves the character
-    retarget_clip(
-        clip,
-        armature,
-        target_map=bone_map,
-        options=Options(**job["options"]),
-        first_frame=1,
-        name=Path(task["clip"]).stem,
-    )
-    scene.frame_start, scene.frame_end = 1, len(clip)
+    target = Target(armature, source.rig, source.bone_map, bone_map, options)
+    values = target(*source.pose(target.source_bones))
+    write(armature, target, values, 1, Path(task["clip"]).stem)
+    scene = bpy.context.scene
+    if abs(scene.render.fps / scene.render.fps_base - fps) > 1e-6:
+        scene.render.fps = max(round(fps), 1)
+        scene.render.fps_base = scene.render.fps / fps
+    scene.frame_start, scene.frame_end = 1, len(values)
     scene.frame_set(1)
     partial = Path(task["partial"])
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +98,7 @@ def one_clip(job: dict[str, Any], armature: bpy.types.Object, bone_map: Any, tas
         os.replace(partial, task["output"])
     finally:
         partial.unlink(missing_ok=True)
-    return len(clip)
+    return len(values)
 
 
 def chosen_map(asked: str | None, armature: bpy.types.Object) -> tuple[Any, str]:

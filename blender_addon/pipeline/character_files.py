@@ -22,12 +22,7 @@ def open_character(path: Path, names: Sequence[str] = ()) -> bpy.types.Object:
     if path.suffix.lower() == ".blend":
         _call(bpy.ops.wm.open_mainfile, path, load_ui=False, use_scripts=False)
         return find_armature(path, names)
-    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
-    bpy.context.scene.render.fps = IMPORTED_FPS
-    if path.suffix.lower() == ".fbx":
-        _call(bpy.ops.import_scene.fbx, path, use_anim=False)
-    else:
-        _call(bpy.ops.import_scene.gltf, path)
+    import_file(path)
     armature = find_armature(path, names)
     for obj in bpy.data.objects:
         obj.animation_data_clear()
@@ -36,6 +31,25 @@ def open_character(path: Path, names: Sequence[str] = ()) -> bpy.types.Object:
     for bone in armature.pose.bones:
         bone.matrix_basis.identity()
     return armature
+
+
+def import_file(path: Path) -> None:
+    """A .fbx, .glb or .gltf file in place of the present one. Raises ValueError with a sentence."""
+    importers = [bpy.ops.import_scene.gltf]
+    if path.suffix.lower() == ".fbx":
+        importers = [bpy.ops.import_scene.fbx]
+        if "fbx_import" in dir(bpy.ops.wm):
+            importers.append(bpy.ops.wm.fbx_import)  # Blender 5.0's older importer fails on files with a lamp
+    for importer in importers:
+        bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+        bpy.context.scene.render.fps = IMPORTED_FPS
+        try:
+            _call(importer, path)
+        except ValueError:
+            if importer == importers[-1]:
+                raise
+        else:
+            return
 
 
 def find_armature(path: Path, names: Sequence[str] = ()) -> bpy.types.Object:
@@ -137,6 +151,7 @@ def _call(operator: Any, path: Path, **options: Any) -> None:
         result = operator(filepath=str(path), **options)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise ValueError(f"{path.name}: {lines[-1].removeprefix('Error: ')}") from error
+        told = [line for line in lines if not line.startswith("Location:")]
+        raise ValueError(f"{path.name}: {told[-1].removeprefix('Error: ')}") from error
     if "FINISHED" not in result:
         raise ValueError(f"{path.name}: Blender could not read or write it")

@@ -33,7 +33,7 @@ def retarget(
 ) -> Iterator[Outcome]:
     """Put every clip on every rig, as out/RIG/CLIP.FORMAT; gives what became of each as soon as it is known.
 
-    clips: files that `kmm.formats` reads, BVH files of any humanoid, or folders of these. rigs: .blend, .fbx, .glb or
+    clips: files that `kmm.formats` reads, BVH, FBX and glTF files of any humanoid, or folders of these. rigs: .blend, .fbx, .glb or
     .gltf files of one character each. format: "blend" (the rig's whole file with the motion), "fbx" or "glb" (the
     deforming bones, the skin and the motion) or "bvh" (bones and motion). armatures: names, for files that have
     several. bone_map: a map, the name of a built-in one or a file; None for the one that fits the rig. fps: None for

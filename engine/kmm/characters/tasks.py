@@ -17,6 +17,9 @@ from kmm.retarget.retargeter import ROOT_MOTIONS
 #: What a retargeted motion can be written as.
 FORMATS: tuple[str, ...] = ("blend", "fbx", "glb", "bvh")
 
+#: Files that can hold a motion.
+CLIPS: tuple[str, ...] = (*formats.READABLE, ".fbx")
+
 #: Files that can hold a character.
 RIGS: tuple[str, ...] = (".blend", ".fbx", ".glb", ".gltf")
 
@@ -93,16 +96,14 @@ def _clips(paths: Paths) -> Iterable[tuple[Path, Path]]:
     """Files with their place under the output's folder; those of a folder keep theirs."""
     for path in map(Path, paths):
         if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in formats.READABLE and p.is_file()
-            )
+            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in CLIPS and p.is_file())
             if not inside:
-                raise ValueError(f"There are no clips in {path}: they are {_listed(formats.READABLE)} files")
+                raise ValueError(f"There are no clips in {path}: they are {_listed(CLIPS)} files")
             yield from ((p, p.relative_to(path)) for p in inside)
         elif not path.is_file():
             raise ValueError(f"There is no file or folder {path}")
-        elif path.suffix.lower() not in formats.READABLE:
-            raise ValueError(f"{path}: a clip must be a {_listed(formats.READABLE)} file")
+        elif path.suffix.lower() not in CLIPS:
+            raise ValueError(f"{path}: a clip must be a {_listed(CLIPS)} file")
         else:
             yield path, Path(path.name)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 import pytest
+from kmm import formats
 from numpy.typing import NDArray
 
 from . import rigs
@@ -15,15 +16,20 @@ from .install import PACKAGE
 from .motions import stroll
 
 FRAMES = 6
+LIMBS = ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
 
 character_files = importlib.import_module(f"{PACKAGE}.pipeline.character_files")
+sources = importlib.import_module(f"{PACKAGE}.pipeline.sources")
 retargeting = importlib.import_module(f"{PACKAGE}.retargeting")
+writing = importlib.import_module(f"{PACKAGE}.retargeting.writing")
 
 
-def motion(armature: bpy.types.Object, bones: list[str], first: int = 1) -> NDArray[np.float64]:
-    """(FRAMES, bones, 3) heads in the world."""
+def motion(
+    armature: bpy.types.Object, bones: list[str], first: int = 1, frames: int = FRAMES
+) -> NDArray[np.float64]:
+    """(frames, bones, 3) heads in the world."""
     found = []
-    for frame in range(first, first + FRAMES):
+    for frame in range(first, first + frames):
         bpy.context.scene.frame_set(frame)
         there = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
         found.append([there.matrix_world @ there.pose.bones[name].head for name in bones])
@@ -98,6 +104,60 @@ def test_a_character_comes_at_rest_as_it_was(
 
     armature = character_files.open_character(tmp_path / f"character{suffix}")
     assert armature.animation_data is None or armature.animation_data.action is None
+    found = rigs.Character(armature, character.joints).positions(*roles)
+    assert np.abs(found - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb", ".bvh", ".npz"])
+def test_a_motion_comes_from_any_humanoid(scene: bpy.types.Scene, tmp_path: Path, suffix: str) -> None:
+    """As if it had come straight from the clip, whatever character it was on, and at another rate."""
+    for obj in list(scene.objects):
+        bpy.data.objects.remove(obj)
+    clip = stroll(21)
+    path = tmp_path / f"motion{suffix}"
+    if suffix == ".npz":
+        formats.save(clip, path)
+    else:
+        scene.frame_start, scene.frame_end = 1, len(clip)
+        armature = rigs.built("mixamo").armature
+        retargeting.retarget_clip(clip, armature)
+        character_files.save(armature, path)
+    found = sources.read(path, 60.0)
+
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    bpy.context.scene.render.fps = 60
+    character = rigs.built("unreal4")
+    retargeting.retarget_clip(clip.resample(60.0), character.armature)
+    bones = [character.joints[f"{s}_{p}"] for s in ("left", "right") for p in LIMBS]
+    frames = 41
+    expected = motion(character.armature, bones, frames=frames)
+    target = writing.Target(character.armature, found.rig, found.bone_map)
+    values = target(*found.pose(target.source_bones))
+    assert len(values) == frames
+    writing.write(character.armature, target, values, 1, "again")
+    assert np.abs(motion(character.armature, bones, frames=frames) - expected).max() < 0.005
+
+
+@pytest.mark.parametrize("suffix", [".fbx", ".glb"])
+def test_what_has_no_motion_is_said_to_have_none(scene: bpy.types.Scene, tmp_path: Path, suffix: str) -> None:
+    rigs.built("mixamo")
+    path = tmp_path / f"still{suffix}"
+    if suffix == ".fbx":
+        bpy.ops.export_scene.fbx(filepath=str(path), bake_anim=False)
+    else:
+        bpy.ops.export_scene.gltf(filepath=str(path))
+    with pytest.raises(ValueError, match=f"still{suffix} has no motion in it"):
+        sources.read(path, 30.0)
+
+
+def test_an_fbx_with_a_lamp_is_read_in_every_blender(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    """The older importer of Blender 5.0 fails on it."""
+    character = rigs.built("unreal4")
+    roles = sorted(character.joints)
+    expected = character.positions(*roles)
+    assert any(obj.type == "LIGHT" for obj in scene.objects)
+    bpy.ops.export_scene.fbx(filepath=str(tmp_path / "lit.fbx"))
+    armature = character_files.open_character(tmp_path / "lit.fbx")
     found = rigs.Character(armature, character.joints).positions(*roles)
     assert np.abs(found - expected).max() < 1e-4
 

@@ -34,6 +34,7 @@ STANDS = 0.3  #: share of pieces that are standing still: where one stops, and f
 SLACK = round(0.25 * FPS)  # frames around a piece in which it may be entered and left
 SHORTEST, LONGEST = round(0.9 * FPS), round(3.5 * FPS)  # of a piece that may be cut: walking, standing
 BENT, ARMED = 0.35, 0.25  #: shares of walks that are bent, and of steady pieces that get other arms
+AGAIN = 0.15  #: share of jumps, kicks and the like that are done once more
 RETIMED, SPEEDS = 0.3, (0.85, 1.18)  #: share of pieces that are played slower or faster, and by how much
 #: Metres: mean distance of joints plus that of their velocities over LOOK_AHEAD; more than FAR apart do not meet.
 LOOK_AHEAD, FAR = 0.12, 0.30
@@ -150,7 +151,7 @@ class Joiner:
         here = pose_space(part)[leave]
         for _ in range(KINDS_TRIED):
             best: tuple[float, int, Piece, int] | None = None
-            kind = self._kind(rng, piece)
+            kind = piece.kind if not piece.steady and rng.random() < AGAIN else self._kind(rng, piece)
             for _ in range(PIECES_TRIED):
                 other = self._piece(rng, kind)
                 enter = self._entries(other)

@@ -85,7 +85,18 @@ def _linked(phrases: list[str], actions: Sequence[Action], rng: np.random.Genera
             words = f"{{{pick(('start', 'begin'), rng)}}} {conjugate(words, 'gerund')}"
         elif after.kind == "stand" and going.match(before.kind) and rng.random() < 0.6:
             words = pick(
-                ("{stop}", "{come} to a stop", "{stop} and {stand} still", "{halt}", "{stop} moving"), rng
+                (
+                    "{stop}",
+                    "{come} to a stop",
+                    "{stop} and {stand} still",
+                    "{halt}",
+                    "{stop} moving",
+                    "{slow} down and {stop}",
+                    "{come} to a halt",
+                    "{remain} standing",
+                    "{pause}",
+                ),
+                rng,
             )
         out.append(words)
     return out

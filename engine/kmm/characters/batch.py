@@ -37,8 +37,8 @@ def retarget(
     .fbx, .glb or .gltf files of one character each. format: "blend" (the rig's whole file with the motion), "fbx" or
     "glb" (the deforming bones, the skin and the motion) or "bvh" (the deforming bones and the motion). armatures:
     names, for files that have several. bone_map: a map, the name of a built-in one or a file; None for the one that
-    fits the rig. fps: None for that of the rig's file. blender: its program, or a Python that has Blender as a module;
-    None for this Python, if it has, or a Blender that is found.
+    fits the rig. fps: None for that of the rig's file. blender: its program, or a Python that can import bpy;
+    None for this Python, if it can, or a Blender that is found.
 
     What is done and still of the same clip, rig and settings is kept. A failure, be it that Blender crashes, costs
     one task. out/report.jsonl has a line for each. Raises ValueError, with a sentence, or OSError for what cannot be

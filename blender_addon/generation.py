@@ -9,9 +9,9 @@ from contextlib import suppress
 import bpy
 import numpy as np
 from kmm.client import Client, ClientError
-from kmm.protocol import Accepted, Done, Error, Frames, Progress, ProtocolError, Reply
+from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
 
-from . import action_api, character, edit_keys, keeping, reading
+from . import action_api, character, edit_keys, hints, keeping, reading
 from .asking import ask
 from .engine import Engine, State
 from .keying import Kept, Keyer, Removed
@@ -43,7 +43,6 @@ class Generation:
         self.shown = 0  #: the take that the character shows
         self.progress = 0.0  #: share of the engine's work that is done
         self.seconds_left: float | None = None
-        self.familiarity: tuple[float, ...] = ()
         self._request_id: str | None = None
         self._client: Client | None = None
         self._takes: list[Take] = []
@@ -242,11 +241,10 @@ class Generation:
             self.progress = event.done / max(1, event.total)
             if self.progress > 0:
                 self.seconds_left = event.seconds_elapsed * (1 / self.progress - 1)
-        elif isinstance(event, Accepted):
-            self.familiarity = tuple(getattr(event, "familiarity", ()))
         elif isinstance(event, Error):
             self._end(f"{event.message} {event.action}", failed=True)
         elif isinstance(event, Done):
+            hints.note((part.prompt.strip() for part in self.request.parts), event.familiarity)
             self._complete = all(take.complete for take in self._takes)
             if not self._complete:
                 self._end("The engine sent fewer frames than it was asked for", failed=True)

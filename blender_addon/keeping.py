@@ -12,6 +12,8 @@ TRACK = "KMM"
 
 def note(scene: bpy.types.Scene, request: Request, action: bpy.types.Action, take: int) -> None:
     """Let the storyboard's blocks know where their motion is, and which seed made it."""
+    if _all_anew(scene, request):
+        scene.kmm.frame_start = request.places[0].start
     blocks = {block.uid: block for block in scene.kmm.blocks}
     for place in request.places:
         block = blocks.get(place.block)
@@ -19,6 +21,12 @@ def note(scene: bpy.types.Scene, request: Request, action: bpy.types.Action, tak
             block.action, block.made_start, block.made_frames = action, place.start, place.frames
             if place.seed is not None:
                 block.seed = place.seed + take
+
+
+def _all_anew(scene: bpy.types.Scene, request: Request) -> bool:
+    """Whether the whole storyboard was made, wherever it was put."""
+    made = [place.block for place in request.places if place.seed is not None]
+    return bool(made) and made == [block.uid for block in scene.kmm.blocks]
 
 
 def to_strip(obj: bpy.types.Object, action: bpy.types.Action) -> None:

@@ -101,7 +101,10 @@ transition"""
     bl_label = "Regenerate Block"
 
     index: IntProperty(
-        name="Block", description="Number of the block, from 0; -1: the active one", default=-1
+        name="Block",
+        description="Number of the block, from 0; -1: the active one",
+        default=-1,
+        options={"SKIP_SAVE"},
     )
     new_seed: BoolProperty(
         name="New Seed",
@@ -148,7 +151,18 @@ before the playhead to the one after it"""
             ("POSES", "Key Poses", "The keyed poses in the range"),
             ("MOTION", "Motion Around", "The motion before and after the range, and no key within it"),
         ),
+        options={"SKIP_SAVE"},
     )
+
+    @classmethod
+    def description(cls, context: bpy.types.Context, properties: bpy.types.OperatorProperties) -> str:
+        tip = cls.__doc__ or ""
+        if properties.given == "MOTION":
+            tip = (
+                "Make the motion between the first and the last selected key anew, as the prompt of the active "
+                "block says. The motion before and after stays"
+            )
+        return bpy.app.translations.pgettext_tip(tip)
 
     def plan(self, context: bpy.types.Context) -> Request:
         scene, obj = context.scene, character.target(context)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import storyboard, stream
+from . import hints, storyboard, stream
 
 
 class KMM_UL_blocks(bpy.types.UIList):
@@ -101,7 +101,7 @@ def _draw_block(layout: bpy.types.UILayout, context: bpy.types.Context, block: s
     row = column.row(align=True)
     row.prop(block, "prompt", text="", icon="TEXT", placeholder="a person ...")
     row.menu("KMM_MT_prompts", text="", icon="PRESET")
-    hint = stream.hint(block.prompt)
+    hint = hints.hint(block.prompt)
     if hint:
         column.label(text=hint, icon="INFO")
     column.use_property_split = True

@@ -13,7 +13,7 @@ from contextlib import suppress
 import bpy
 from bpy.app.handlers import persistent
 
-from . import preferences, storyboard
+from . import hints, preferences, storyboard
 from .engine import Command, Engine
 from .find_python import find_python
 from .generation import Generation
@@ -25,11 +25,7 @@ REDRAW_SECONDS = 0.1  #: between two redraws of the panel
 #: While one of these runs, no undo step may be made: it would hold a transform that may yet be cancelled.
 TRANSFORM_PREFIX = "TRANSFORM_OT_"
 
-#: Below this share a prompt gets a hint: fewer of the training captions are as far from their nearest neighbours.
-UNFAMILIAR = 0.02
-
 engine = Engine()
-familiarities: dict[str, float] = {}  #: of the prompts that were generated, by these weights
 generation: Generation | None = None
 
 _to_announce = False  # a generation has ended, and its undo step and report are still to come
@@ -49,6 +45,7 @@ def start_engine(context: bpy.types.Context) -> None:
             )
         try:
             engine.start(Command(python, weights, idle_minutes))
+            hints.forget()
         except OSError as error:
             raise UserError(f"The engine's Python cannot be started: {error}") from error
     watch()
@@ -113,12 +110,6 @@ def settle() -> None:
         assert generation is not None
         with suppress(UserError):  # it is gone, which settles it as well
             generation.accept()
-
-
-def hint(prompt: str) -> str:
-    """What to know about a prompt that was generated: whether it is far from what the weights know; "" if not."""
-    low = [p for p, value in familiarities.items() if p == prompt.strip() and value < UNFAMILIAR]
-    return "Far from what these weights know" if low else ""
 
 
 def watch() -> None:

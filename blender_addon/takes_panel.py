@@ -29,10 +29,9 @@ class VIEW3D_PT_kmm_motion(Sidebar, bpy.types.Panel):
         column.prop(settings, "in_place")
         column.prop(settings, "loop")
         column.prop(settings, "mirror")
-        column.separator()
         row = self.layout.row(align=True)
-        row.operator_context = "INVOKE_DEFAULT"
         row.operator("kmm.in_between", icon="KEYFRAME_HLT").given = "POSES"
+        row.operator("kmm.in_between", text="Fill Gap", icon="KEYFRAME").given = "MOTION"
 
 
 class VIEW3D_PT_kmm_takes(Sidebar, bpy.types.Panel):

@@ -61,7 +61,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert spec is not None and spec.loader is not None
     small = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(small)
-    return small.write_weights(tmp_path_factory.mktemp("weights") / "small")
+    folder: Path = small.write_weights(tmp_path_factory.mktemp("weights") / "small")
+    small.write_known(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from kmm.model import known_prompts
 from kmm.model import weights as wt
+from kmm.model.familiarity import Familiarity
 from kmm.model.generator import Generator, GeneratorConfig
+from kmm.model.pipeline import Pipeline
 from kmm.model.tokenizer import Tokenizer, TokenizerConfig
 
 
@@ -26,3 +29,11 @@ def write_weights(folder: Path) -> Path:
     config = GeneratorConfig(width=64, depth=2, residual_depth=1, codes=32, code_dim=16)
     wt.save(folder, tokenizer, Generator(config), "test", wt.Sampling(steps=3), half=False)
     return folder
+
+
+def write_known(folder: Path) -> None:
+    """What `kmm evaluate known` writes beside weights: that they know how to walk forward, and nothing else."""
+    known = ["a person walks forward", "a person is walking forward", "someone walks forward"]
+    unseen = ["a person walks forwards", "the person is walking forward"]
+    Familiarity.build(Pipeline.load(str(folder), "cpu").embed, known, unseen).save(folder)
+    known_prompts.write(folder, {"walk forward": ("a person walks forward",)})

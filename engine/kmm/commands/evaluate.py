@@ -12,8 +12,10 @@ from typing import Annotated
 import typer
 
 from kmm.commands.common import Device, Json, Weights, load_pipeline, one_sentence
+from kmm.commands.known import known
 
 app = typer.Typer(help="Measure what weights make.", no_args_is_help=True)
+app.command("known")(known)
 
 
 @app.command()

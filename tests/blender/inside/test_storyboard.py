@@ -249,3 +249,16 @@ def test_speed_mirror_and_in_place(
     found = joint_positions(scene, kmm.character, range(1, count + 1))
     assert np.abs(found - joints).max() < 1e-3
     assert motion_of(kmm.character).shape == (count, len(curves(kmm.character)))
+
+
+def test_what_the_weights_know(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Their prompts are offered, and a prompt that is far from them gets a hint, no refusal."""
+    hints = importlib.import_module(f"{PACKAGE}.hints")
+    hints.forget()
+    assert stream.engine.client.welcome.prompts == {"walk forward": ("a person walks forward",)}
+    far = "quantum chromodynamics of the stock market"
+    board(scene, (" a person walks forward ", 1.0), (far, 1.0))
+    assert not hints.hint(far)  # nothing is known before it was tried
+    assert bpy.ops.kmm.generate() == {"FINISHED"}
+    assert hints.hint(far) == "Far from what these weights know"
+    assert not hints.hint("a person walks forward")

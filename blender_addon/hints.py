@@ -1,0 +1,27 @@
+"""Prompts that are far from what the weights know, as the engine has told of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+#: A prompt gets a hint if so few of the captions that people wrote, and training has not seen, are further away.
+UNFAMILIAR = 0.02
+
+_familiarity: dict[str, float] = {}  # of the prompts that were generated with the weights that are loaded
+
+
+def note(prompts: Iterable[str], values: Iterable[float]) -> None:
+    """Remember what the engine said of prompts; it may say nothing."""
+    _familiarity.update(zip(prompts, values, strict=False))
+
+
+def forget() -> None:
+    """Other weights may know other things."""
+    _familiarity.clear()
+
+
+def hint(prompt: str) -> str:
+    """What to know about a prompt that was generated, one line; "" if there is nothing to know."""
+    if _familiarity.get(prompt.strip(), 1.0) >= UNFAMILIAR:
+        return ""
+    return "Far from what these weights know"

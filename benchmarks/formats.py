@@ -84,8 +84,8 @@ def rows(clip: Clip, path: Path, units: str, missing: list[str]) -> Iterator[Row
         pythons = readers.blender_pythons()
         if not pythons:
             missing.append("Blender: set KMM_BLENDER_PYTHONS")
-        for python in pythons:
-            yield by_blender(clip, path, units, python)
+        else:
+            yield by_blenders(clip, path, units, pythons)
 
 
 def if_there(module: str, missing: list[str], row: Callable[[], Row], package: str = "") -> Iterator[Row]:
@@ -102,13 +102,18 @@ def by_reader(clip: Clip, read: readers.Gltf | readers.Usd, said: str) -> Row:
     return "", joints, worst(read.skin() - mannequin().skin(clip)), said
 
 
-def by_blender(clip: Clip, path: Path, units: str, python: str) -> Row:
-    read = readers.blender(python, path, clip.fps, len(clip), units)
-    skin = ""
-    if read["low"] is not None:
-        posed = mannequin().skin(clip)
-        skin = worst(np.stack([read["low"] - posed.min(1), read["high"] - posed.max(1)]))
-    return f"Blender {read['version']}", worst(read["joints"] - clip.joints()), skin, ""
+def by_blenders(clip: Clip, path: Path, units: str, pythons: list[str]) -> Row:
+    """The worst of all of them."""
+    versions, joints, skin = [], [], []
+    posed = mannequin().skin(clip)
+    for python in pythons:
+        read = readers.blender(python, path, clip.fps, len(clip), units)
+        versions.append(read["version"].removesuffix(" LTS"))
+        joints.append(read["joints"] - clip.joints())
+        if read["low"] is not None:
+            skin += [read["low"] - posed.min(1), read["high"] - posed.max(1)]
+    told = worst(np.stack(skin)) if skin else ""
+    return f"Blender {', '.join(versions)}", worst(np.stack(joints)), told, ""
 
 
 def by_smplx(clip: Clip, path: Path) -> Row:

@@ -240,7 +240,7 @@ def _rigify_file() -> Path:
     command = [sys.executable, "-c", GENERATE, str(folder / "rigify.blend")]
     # with settings of its own: a Blender in which our extension is not enabled removes its wheels from the user's
     environment = os.environ | {"BLENDER_USER_RESOURCES": str(folder)}
-    subprocess.run(command, env=environment, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    subprocess.run(command, env=environment, check=True, timeout=280, stdout=subprocess.DEVNULL)
     return folder / "rigify.blend"
 
 

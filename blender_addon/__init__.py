@@ -9,6 +9,7 @@ from . import (
     engine_operators,
     engine_panel,
     install_operators,
+    menu,
     operators,
     panel,
     preferences,
@@ -19,6 +20,7 @@ from . import (
     stream,
     take_operators,
     takes_panel,
+    translations,
 )
 
 #: Each has register() and unregister(). A sub-panel comes after `panel`, its parent.
@@ -38,6 +40,8 @@ MODULES = (
     edit_panel,
     retargeting,
     engine_panel,
+    menu,
+    translations,
     stream,
 )
 

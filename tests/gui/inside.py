@@ -43,7 +43,7 @@ class Ears:
         while b"\n" in self._heard and self._client is not None:
             line, _, self._heard = self._heard.partition(b"\n")
             self._client.setblocking(True)
-            self._client.sendall(json.dumps(answer(json.loads(line))).encode() + b"\n")
+            self._client.sendall(json.dumps(answer(json.loads(line)), default=list).encode() + b"\n")
             self._client.setblocking(False)
         return POLL_SECONDS
 
@@ -97,6 +97,23 @@ def hovered() -> str:
                             if manager.clipboard:
                                 return manager.clipboard
     return ""
+
+
+def curves_of(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+    """All F-curves of an action in layers, or flat as before Blender 4.4."""
+    if hasattr(action, "layers"):
+        return [
+            c for layer in action.layers for s in layer.strips for bag in s.channelbags for c in bag.fcurves
+        ]
+    return list(action.fcurves)
+
+
+def speak(language: str) -> str:
+    """Set Blender to a language; what our first operator is called then."""
+    view = bpy.context.preferences.view
+    view.language = language
+    view.use_translate_interface = view.use_translate_tooltips = True
+    return bpy.app.translations.pgettext_iface("Generate Motion", "Operator")
 
 
 def redraw() -> None:

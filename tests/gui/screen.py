@@ -50,7 +50,10 @@ class Screen:
     def click(self, x: int, y: int, button: int = 1, times: int = 1) -> None:
         self.move(x, y)
         time.sleep(SETTLE_SECONDS)
-        self._do("click", "--repeat", str(times), "--delay", "60", str(button))
+        if times > 1:
+            self._do("click", "--repeat", str(times), "--delay", "60", str(button))
+        else:  # held for a moment: a panel's header does not take notice of less
+            self._do("mousedown", str(button), "sleep", "0.15", "mouseup", str(button))
 
     def press(self, *keys: str) -> None:
         """Keys by their X names, with modifiers: "ctrl+s", "Return"."""

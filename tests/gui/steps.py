@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from PIL import ImageChops
 
 from .window import Window
 
@@ -46,3 +50,37 @@ def open_panel(window: Window) -> None:
         window.wait(f"{sidebar}.width > 1")
         time.sleep(0.5)
     window.click_down("VIEW_3D", "UI", f"{sidebar}.active_panel_category == 'KMM'", across=0.97)
+
+
+SUB_PANELS = ("Motion", "Takes", "Edit", "Retarget", "Engine")
+
+
+@contextmanager
+def sub_panel(window: Window, name: str) -> Iterator[None]:
+    """The sub-panel open for a while: a click on its header, and another one afterwards.
+
+    The headers are no buttons that could be found by pointing, but they come in a known order, a line each.
+    """
+    x, y = window.find("kmm.generate")
+    place = x - 60, y + 36 + 25 * SUB_PANELS.index(name)
+    _toggle(window, place)
+    yield
+    _toggle(window, place)
+
+
+def _toggle(window: Window, place: tuple[int, int]) -> None:
+    """Click a header until what is below it has changed; a busy machine misses one now and then."""
+    left, top, width, height = window.box("VIEW_3D", "UI")
+    below = (left, place[1] + 14, left + width - 24, top + height)
+    for _ in range(4):
+        window.screen.move(*place)
+        time.sleep(0.3)
+        before = window.screen.picture().crop(below)
+        window.screen.click(*place)
+        for _ in range(5):
+            time.sleep(0.3)
+            window.ask("redraw()")
+            changed = ImageChops.difference(before, window.screen.picture().crop(below)).getbbox()
+            if changed and changed[3] - changed[1] > 40:
+                return
+    raise LookupError(f"the header at {place} does not open or close its panel")

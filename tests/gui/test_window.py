@@ -2,47 +2,157 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from . import steps
 from .screen import Screen
 from .window import Window
 
-ENGINE = "__import__('sys').modules['bl_ext.user_default.kmm.stream'].engine"
-GENERATION = "__import__('sys').modules['bl_ext.user_default.kmm.stream'].generation"
-RUNNING = "__import__('sys').modules['bl_ext.user_default.kmm.stream'].running()"
+STREAM = "__import__('sys').modules['bl_ext.user_default.kmm.stream']"
+RUNNING = f"{STREAM}.running()"
+ACTION = "bpy.context.scene.kmm.character.animation_data.action"
+START_SECONDS = 300.0  #: for the engine's first start on a busy machine
 
 
-@pytest.mark.timeout(900)
+def keys(window: Window) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(T,) frames and (T, channels) values of the character's action."""
+    curves = f"curves_of({ACTION})"
+    found = window.ask(f"[[tuple(p.co) for p in c.keyframe_points] for c in {curves}]")
+    frames = np.array([[x for x, _ in curve] for curve in found])
+    assert (frames == frames[0]).all()
+    return frames[0], np.array([[y for _, y in curve] for curve in found]).T
+
+
+@pytest.mark.timeout(1800)
 def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_path: Path) -> None:
     resources = tmp_path / "Blender of Zoë"
-    environment = {"KMM_PYTHON": sys.executable}
+    environment = {"KMM_PYTHON": os.environ.get("KMM_PYTHON", sys.executable)}
+    file = tmp_path / "morning.blend"
     with Window(display, resources, "--factory-startup", environment=environment) as window:
+
+        def shot(name: str) -> None:
+            window.picture(pictures / f"{name}.png")
+
+        def generated() -> None:
+            window.wait(f"not {RUNNING}", START_SECONDS)
+            assert window.ask(f"{STREAM}.generation.message").startswith("Done"), window.ask(
+                f"{STREAM}.generation.message"
+            )
+
+        window.ask(f"bpy.ops.wm.save_as_mainfile(filepath={str(file)!r})")
         steps.install(window, addon_zip)
         steps.open_panel(window)
-        window.picture(pictures / "01 installed.png")
+        shot("01 installed")
 
-        window.write("kmm.prompt", "a person walks forward")
-        window.write("kmm.seconds", "600")
-        window.click("kmm.generate")
-        window.wait(f"{GENERATION}.frames_done > 0", 180)  # the engine's first start
-        window.picture(pictures / "02 generating.png")
-        window.click("kmm.cancel")
-        window.wait(f"not {RUNNING}")
-        window.picture(pictures / "03 cancelled.png")
-        assert 0 < window.ask(f"{GENERATION}.frames_kept") < 600 * 24
+        window.write("blocks[0].prompt", "a person walks forward")
+        window.click("kmm.block_add")
+        window.write("blocks[1].prompt", "a person turns left")
+        window.write("blocks[1].seconds", "2")
+        shot("02 two blocks")
 
-        window.write("kmm.seconds", "4")
         window.click("kmm.generate")
+        window.wait(RUNNING)
+        shot("03 generating")
+        window.click("kmm.cancel(restore=True)")
         window.wait(f"not {RUNNING}")
-        window.picture(pictures / "04 generated.png")
-        assert window.ask(f"{GENERATION}.message") == "Done: 96 frames"
-        assert window.ask("tuple(bpy.context.scene.kmm.character.animation_data.action.frame_range)") == [
-            1,
-            96,
+        shot("04 cancelled")
+        assert window.ask("len(bpy.data.actions)") == 0 and window.ask("'KMM' not in bpy.data.objects")
+
+        with steps.sub_panel(window, "Takes"):
+            window.write("kmm.takes", "2")
+        window.click("kmm.generate")
+        generated()
+        window.click("kmm.take_show(step=1)")
+        window.wait(f"{STREAM}.generation.shown == 1")
+        shot("05 second of two takes")
+        window.click("kmm.take_accept")
+        window.wait(f"not {STREAM}.pending()")
+        shot("06 accepted")
+        frames, before = keys(window)
+        assert list(frames) == list(range(1, 145)) and window.ask("len(bpy.data.actions)") == 1
+
+        window.click("kmm.regenerate_block(new_seed=True)")
+        window.wait(RUNNING)
+        generated()
+        shot("07 second block anew")
+        frames, after = keys(window)
+        transition = round(0.3 * 24)
+        np.testing.assert_array_equal(after[: 96 - transition], before[: 96 - transition])
+        assert np.abs(after[100:] - before[100:]).max() > 0.01
+
+        pose(window, 200, "")
+        pose(window, 240, "g y minus 1 period 5")
+        window.write("frame_current", "220", "TIMELINE", "HEADER")
+        with steps.sub_panel(window, "Motion"):
+            window.click("kmm.in_between")
+            window.wait(RUNNING)
+            generated()
+        shot("08 between two poses")
+        frames, filled = keys(window)
+        assert set(range(200, 241)) <= set(frames.astype(int))
+
+        window.press("ctrl+s")
+        window.wait("not bpy.data.is_dirty")
+        shot("09 saved")
+        engine = window.ask(f"{STREAM}.engine.pid")
+    check_console(window)
+    assert gone(engine)
+
+    with Window(display, resources, str(file), environment=environment) as window:
+        steps.open_panel(window)
+        window.picture(pictures / "10 reopened.png")
+        np.testing.assert_array_equal(keys(window)[1], filled)
+        assert window.ask("[b.prompt for b in bpy.context.scene.kmm.blocks]") == [
+            "a person walks forward",
+            "a person turns left",
         ]
-        printed = window.console.read_text(errors="replace")
+        assert not window.ask(f"{STREAM}.engine.running")
+
+        window.search("Start Engine")
+        window.wait(f"{STREAM}.engine.client is not None", START_SECONDS)
+        with steps.sub_panel(window, "Engine"):
+            window.picture(pictures / "11 engine.png")
+            for language, words in (("de_DE", "Bewegung erzeugen"), ("fr_FR", "Générer le mouvement")):
+                assert window.ask(f"speak({language!r})") == words
+                window.picture(pictures / f"12 {language}.png")
+            window.ask("speak('en_US')")
+    check_console(window)
+
+
+def pose(window: Window, frame: int, keystrokes: str) -> None:
+    """Key all bones at the frame, after a change made by keys."""
+    if window.ask("bpy.context.mode") != "POSE":
+        # the lines of the outliner: the scene, the collection, camera, cube and the armature
+        window.click_down("OUTLINER", "WINDOW", "bpy.context.object.type == 'ARMATURE'")
+        window.press("ctrl+Tab")
+        window.wait("bpy.context.mode == 'POSE'")
+        window.press("a")
+    window.write("frame_current", str(frame), "TIMELINE", "HEADER")
+    if keystrokes:
+        window.press(*keystrokes.split(), "Return")
+    window.press("i")
+    window.wait(f"any(p.co.x == {frame} for c in curves_of({ACTION}) for p in c.keyframe_points)")
+
+
+def check_console(window: Window) -> None:
+    printed = window.console.read_text(errors="replace")
     assert "Traceback" not in printed and "Error" not in printed, printed
+
+
+def gone(pid: int, seconds: float = 30.0) -> bool:
+    """Whether the process ends in this time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.2)
+    return False

@@ -55,7 +55,8 @@ class Window:
         self.screen = screen
         self._port_file = resources / "port"
         self._arguments = arguments
-        self._known: dict[str, tuple[int, int]] = {}  # where buttons were last seen
+        self._known: dict[str, tuple[int, int]] = {}  # the middle of buttons that were looked for
+        self._seen: dict[str, tuple[int, int]] = {}  # a place on buttons that were passed
         resources.mkdir(parents=True, exist_ok=True)
         self._environment = os.environ | {
             "DISPLAY": screen.display,
@@ -123,25 +124,27 @@ class Window:
 
     def find(self, button: str, area: str = "VIEW_3D", region: str = "UI") -> tuple[int, int]:
         """A place on the button whose operator call or property path has this text in it."""
-        seen_at = [place for name, place in self._known.items() if button in name]
-        for place in (*seen_at, *self._places(self.box(area, region))):
-            self.screen.move(*place)
-            time.sleep(NOTICE_SECONDS)
-            name = self.ask("hovered()")
-            self._known[name] = place
-            if button in name:
-                return place
+        if button in self._known and button in self._under(*self._known[button]):
+            return self._known[button]
+        seen_at = [place for name, place in self._seen.items() if button in name]
+        for x, y in (*seen_at, *self._places(self.box(area, region))):
+            if button in self._under(x, y):
+                upper, lower = (
+                    next(end for end in range(y, y + way * 200, way * 6) if button not in self._under(x, end))
+                    for way in (-1, 1)
+                )
+                self._known[button] = x, (upper + lower) // 2
+                return self._known[button]
         raise LookupError(f"no button {button} can be seen in {area} {region}")
 
-    def buttons(self, area: str = "VIEW_3D", region: str = "UI") -> dict[str, tuple[int, int]]:
-        """All that can be found there, with a place on each."""
-        found: dict[str, tuple[int, int]] = {}
-        for x, y in self._places(self.box(area, region)):
-            self.screen.move(x, y)
-            time.sleep(NOTICE_SECONDS)
-            found.setdefault(self.ask("hovered()"), (x, y))
-        found.pop("", None)
-        return found
+    def _under(self, x: int, y: int) -> str:
+        """The button at this place, after the mouse was moved there."""
+        self.screen.move(x, y)
+        time.sleep(NOTICE_SECONDS)
+        name: str = self.ask("hovered()")
+        if name:
+            self._seen[name] = x, y
+        return name
 
     # Doing
 
@@ -186,7 +189,7 @@ class Window:
     def _places(self, box: tuple[int, int, int, int]) -> Iterator[tuple[int, int]]:
         """Places all over the box, the middle of each line first."""
         left, top, width, height = box
-        for part in (0.45, 0.8, 0.62, 0.25, 0.9, 0.1):
+        for part in (0.45, 0.84, 0.7, 0.25, 0.93, 0.1):
             for y in range(top + 4, top + height - 2, STEP):
                 yield left + round(part * width), y
 

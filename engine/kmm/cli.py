@@ -16,7 +16,7 @@ except ImportError:
     sys.exit("The kmm command needs the engine's packages; install them with: pip install 'kmm[engine]'")
 
 from kmm import __version__
-from kmm.commands import batch, convert, data, evaluate, files, preview, retarget, serve
+from kmm.commands import batch, convert, data, evaluate, files, given_frames, preview, retarget, serve
 from kmm.commands.common import Device, Json, Weights, fail, load_pipeline, one_sentence
 
 app = typer.Typer(
@@ -50,6 +50,11 @@ def generate(
     guidance: Annotated[
         float | None, typer.Option(help="How closely to follow the text; by default as the weights say.")
     ] = None,
+    samples: Annotated[
+        int, typer.Option(help="So many takes, one file each, with the seeds that follow.")
+    ] = 1,
+    loop: Annotated[bool, typer.Option("--loop", help="Let the end lead into the start.")] = False,
+    given: given_frames.Files = None,
     fps: files.Fps = None,
     units: files.Units = None,
     up: files.Up = None,
@@ -68,36 +73,53 @@ def generate(
     """Make one motion from one or more prompts and write it to a file, on your own character with --rig."""
     with one_sentence():
         from kmm import formats
+        from kmm.clip import FPS
         from kmm.prompts import parse_prompts
         from kmm.protocol import Generate
+        from kmm.source import assemble_takes
 
         seed = secrets.randbelow(2**31) if seed is None else seed
-        request = Generate(segments=parse_prompts(prompts), seed=seed, guidance=guidance)
-        if rig is None:
-            files.check_output(out, fps, body, units=units, up=up, layout=layout)
-        else:
-            retarget.check_output(out, rig, map, fps, body=body, units=units, up=up, layout=layout)
+        poses = given_frames.read(given)
+        request = Generate.with_given(
+            poses,
+            segments=parse_prompts(prompts),
+            seed=seed,
+            guidance=guidance,
+            num_samples=samples,
+            loop=loop,
+        )
+        outs = [out] if samples == 1 else [out.with_stem(f"{out.stem}-{k + 1}") for k in range(samples)]
+        for each in outs:
+            if rig is None:
+                files.check_output(each, fps, body, units=units, up=up, layout=layout)
+            else:
+                retarget.check_output(each, rig, map, fps, body=body, units=units, up=up, layout=layout)
         wearing = files.load_body(body, betas)
         pipeline = load_pipeline(weights, device)
-        from kmm.model.pipeline import collect
 
         start = time.monotonic()
-        events = pipeline.generate(request.segments, seed, request.guidance)
-        clip = collect(_shown(events, request.frames_total), request.segments)
+        events = pipeline.stream(
+            request.segments, seed, guidance, num_samples=samples, given=poses, loop=loop
+        )
+        clips = assemble_takes(_shown(events, request.frames_total), request.segments, FPS)
         seconds = time.monotonic() - start
-        clip = files.with_locked_feet(clip, wearing) if lock_feet else clip
-        clip = clip if fps is None else clip.resample(fps)
-        if rig is None:
-            formats.save(clip, out, units=units, up=up, layout=layout, body=wearing)
-        else:
-            from kmm import characters
+        clips = [files.with_locked_feet(clip, wearing) if lock_feet else clip for clip in clips]
+        clips = [clip if fps is None else clip.resample(fps) for clip in clips]
+        for clip, each in zip(clips, outs, strict=True):
+            if rig is None:
+                formats.save(clip, each, units=units, up=up, layout=layout, body=wearing)
+            else:
+                from kmm import characters
 
-            characters.write(clip, rig, out, armature=armature, bone_map=map, fps=fps, blender=blender)
-    if as_json:
-        result = {"file": str(out), "frames": len(clip), "fps": clip.fps, "seed": seed}
-        print(json.dumps(result | {"weights": pipeline.name, "device": pipeline.device, "seconds": seconds}))
-    else:
-        print(f"{out}: {len(clip)} frames ({clip.seconds:.1f} s), made in {seconds:.1f} s with seed {seed}")
+                characters.write(clip, rig, each, armature=armature, bone_map=map, fps=fps, blender=blender)
+    for k, (clip, each) in enumerate(zip(clips, outs, strict=True)):
+        if as_json:
+            result = {"file": str(each), "frames": len(clip), "fps": clip.fps, "seed": seed + k}
+            result |= {"weights": pipeline.name, "device": pipeline.device, "seconds": seconds}
+            print(json.dumps(result))
+        else:
+            told = f"{each}: {len(clip)} frames ({clip.seconds:.1f} s), made in {seconds:.1f} s"
+            print(f"{told} with seed {seed + k}")
 
 
 def _shown(events: Iterator, total: int) -> Iterator:

@@ -34,7 +34,6 @@ from kmm.protocol import (
     PROTOCOL_VERSION,
     Cancel,
     Connection,
-    Constraint,
     Done,
     Error,
     Frames,
@@ -145,17 +144,14 @@ class Client:
         the last pose and velocity meet the first. transition_frames: how many frames a seam between given and
         made motion may bend. Raises ProtocolError for values that break the limits, EngineGone.
         """
-        given = given or Given()
-        request = Generate(
+        request = Generate.with_given(
+            given,
             segments=tuple(segments),
             seed=seed,
             guidance=guidance,
             num_samples=num_samples,
             loop=loop,
             transition_frames=transition_frames,
-            constraints=tuple(Constraint(*stretch) for stretch in given.stretches),
-            translation=given.translation,
-            rotations=given.rotations,
         )
         self._send(request)
         self._open[request.request_id] = deque()

@@ -17,6 +17,8 @@ from kmm.model.pipeline import Pipeline
 from kmm.prompts import parse_prompts
 from PIL import Image
 
+from ..light.motions import walk
+
 PROMPTS = ["a person walks forward@2", "a person turns left@1.5"]
 
 
@@ -44,6 +46,24 @@ def test_generate_writes_what_the_pipeline_makes(tmp_path: Path) -> None:
     assert np.allclose(clip.joints(), expected.joints(), atol=1e-3)
 
 
+def test_generate_takes_around_what_is_given(tmp_path: Path) -> None:
+    before = walk(60)
+    formats.save(before, tmp_path / "walk.npz")
+    given = [f"{tmp_path / 'walk.npz'}@0:0-1", f"{tmp_path / 'walk.npz'}@2:1"]
+    prompts = ["a person walks forward@1", "a person waves@2"]
+    options = ["--given", given[0], "--given", given[1], "--samples", "2", "--seed", "4", "--json"]
+    done = kmm("generate", *prompts, *options, "--out", str(tmp_path / "wave.glb"))
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(Path(t["file"]).name, t["seed"]) for t in told] == [("wave-1.glb", 4), ("wave-2.glb", 5)]
+    takes = [formats.load(t["file"]) for t in told]
+    for take in takes:
+        assert len(take) == 90
+        np.testing.assert_allclose(take.joints()[:30], before.joints()[:30], atol=2e-3)
+        np.testing.assert_allclose(take.joints()[60], before.joints()[30], atol=2e-3)
+    assert np.abs(takes[0].joints()[40:55] - takes[1].joints()[40:55]).max() > 0.01
+
+
 def test_generate_bvh_and_words_for_people(tmp_path: Path) -> None:
     out = tmp_path / "clip.bvh"
     done = kmm("generate", "a person walks forward@1", "--out", str(out))
@@ -68,6 +88,8 @@ def test_generate_bvh_and_words_for_people(tmp_path: Path) -> None:
         (["a person walks@3", "--out", "nowhere/x.npz"], "no folder nowhere"),
         (["a person walks@3", "--out", "x.npz", "--seed", "-1"], "seed"),
         (["a person walks@3", "--out", "x.npz", "--guidance", "nan"], "guidance"),
+        (["a person walks@3", "--out", "x.npz", "--samples", "17"], "num_samples is 17; 1 to 16"),
+        (["a person walks@3", "--out", "x.npz", "--given", "none.npz@1:0-2"], "none.npz: No such file"),
         (
             ["a person walks@3", "--out", "x.npz", "--weights", "none such"],
             "There are no weights 'none such'",

@@ -137,16 +137,13 @@ class Pipeline:
         transition_frames: int | None = None,
     ) -> Iterator[protocol.Progress | protocol.Frames]:
         """One motion while it is made, as `kmm.source.Source.stream` says: the same as a client gets."""
-        given = given or Given()
-        request = protocol.Generate(
+        request = protocol.Generate.with_given(
+            given,
             segments=source.as_segments(prompts),
             guidance=guidance,
             num_samples=num_samples,
             loop=loop,
             transition_frames=transition_frames,
-            constraints=tuple(protocol.Constraint(*stretch) for stretch in given.stretches),
-            translation=given.translation,
-            rotations=given.rotations,
         )
         yield from replies(self, request, secrets.randbelow(2**31) if seed is None else seed)
 
@@ -185,9 +182,8 @@ class Pipeline:
         scale = self.sampling.guidance if guidance is None else guidance
         tokens, known = known_tokens(self.tokenizer, given, total)
         stream = FrameStream(self.tokenizer, total, given, loop, transition)
-        first = (
-            min(FIRST_WINDOW, len(tokens) // 2) if loop else FIRST_WINDOW
-        )  # a loop's end must see its start
+        # a loop's end must see its start
+        first = min(FIRST_WINDOW, len(tokens) // 2) if loop else FIRST_WINDOW
         pushed = _run(known, 0)
         if frames := stream.push(tokens[:pushed], last=False):
             yield frames

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,6 +118,17 @@ class Generate(Request):
             _ = self.given
         except ValueError as error:
             raise ProtocolError("invalid", str(error)) from error
+
+    @classmethod
+    def with_given(cls, given: Given | None, **options: Any) -> Generate:
+        """A request with these frames given; options are its other fields. Raises ProtocolError."""
+        given = given or Given()
+        return cls(
+            constraints=tuple(Constraint(*stretch) for stretch in given.stretches),
+            translation=given.translation,
+            rotations=given.rotations,
+            **options,
+        )
 
     @property
     def given(self) -> Given:

@@ -8,6 +8,7 @@ JOB is JSON: path (folders for Python to look in), connection_file, prompts, see
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import Any
@@ -69,3 +70,5 @@ if __name__ == "__main__":
     job = json.loads(sys.argv[sys.argv.index("--") + 1])
     sys.path.extend(job["path"])
     main(job)
+    sys.stdout.flush()
+    os._exit(0)  # Blender as a module may crash while it is torn down

@@ -21,7 +21,7 @@ from kmm.skeleton import JOINT_NAMES, REST_OFFSETS
 
 from .motions import clips, random_clip, walk
 
-files = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=10)
+files = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=6)
 SUFFIXES = [".npz", ".bvh", ".json", ".glb", ".gltf", ".usdc", ".usda"]
 
 

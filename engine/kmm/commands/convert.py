@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="Motion to read: .npz, .bvh, .json, .glb, .gltf, .usd.")],
-    out: Annotated[Path, typer.Argument(help="File to write; its suffix names the format, .fbx too.")],
+    source: Annotated[Path, typer.Argument(help="Motion to read: .npz .bvh .json .glb .gltf .usd .fbx")],
+    out: Annotated[Path, typer.Argument(help="File to write; its suffix names the format, as above.")],
     fps: Fps = None,
     units: Units = None,
     up: Up = None,

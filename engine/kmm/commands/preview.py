@@ -12,7 +12,7 @@ from kmm.commands.common import Json, fail, one_sentence
 
 
 def preview(
-    source: Annotated[Path, typer.Argument(help="Motion to show: .npz, .bvh, .json, .glb, .gltf, .usd.")],
+    source: Annotated[Path, typer.Argument(help="Motion to show: .npz .bvh .json .glb .gltf .usd .fbx")],
     out: Annotated[Path, typer.Option(help="File to write: a film .mp4 or .gif, or a film strip .png.")],
     bodies: Annotated[int, typer.Option(min=1, max=16, help="How many bodies a film strip has.")] = 8,
     as_json: Json = False,

@@ -83,7 +83,7 @@ class KMM_OT_reduce_keys(EditsAction, bpy.types.Operator):
     bl_label = "Reduce Keys"
 
     tolerance: FloatProperty(
-        name="Tolerance",
+        name="Tolerance (mm)",
         description="How far any joint may be from where it was, in millimetres",
         default=5.0,
         min=0.1,

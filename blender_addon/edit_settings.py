@@ -19,7 +19,7 @@ class KMM_EditSettings(bpy.types.PropertyGroup):
         name="Reduce Keys", description="Leave as few keys as hold the motion in every one that is kept"
     )
     tolerance: FloatProperty(
-        name="Tolerance",
+        name="Tolerance (mm)",
         description="How far a joint may be from where it was when keys are reduced, in millimetres",
         default=5.0,
         min=0.1,

@@ -19,6 +19,7 @@ from kmm.retarget.rotation_modes import decode, width
 from numpy.typing import NDArray
 
 from .. import action_api
+from . import rigs
 
 Array = NDArray[np.floating]
 Curves = dict[tuple[str, int], bpy.types.FCurve]
@@ -60,7 +61,7 @@ def poses(
     chain = sorted({b for bone in bones for b in (bone, *rig.ancestors(bone))})
     used = action or _current(obj)
     if used is not None:
-        curves = {(c.data_path, c.array_index): c for c in action_api.curves_of(used, obj)}
+        curves = {(c.data_path, c.array_index): c for c in action_api.curves_of(used, obj) if not c.mute}
         if not _must_be_evaluated(obj, curves, [rig.names[b] for b in chain]):
             posed = _Basis(obj, curves, frames, as_it_is=used == _current(obj))
             names = [rig.names[b] for b in chain]
@@ -81,16 +82,16 @@ def _current(obj: bpy.types.Object) -> bpy.types.Action | None:
 def _must_be_evaluated(obj: bpy.types.Object, curves: Curves, names: Sequence[str]) -> bool:
     if obj.constraints or (obj.parent is not None and obj.parent.animation_data is not None):
         return True
-    if any(path in ("location", "scale") or path.startswith("rotation_") for path, _ in curves):
-        return any(np.ptp(_values(c)) > 1e-6 for (path, _), c in curves.items() if "[" not in path)
+    whole = [
+        c for (path, _), c in curves.items() if path in ("location", "scale") or path.startswith("rotation_")
+    ]
+    if any(np.ptp(_values(curve)) > 1e-6 for curve in whole if len(curve.keyframe_points)):
+        return True
     drivers = obj.animation_data.drivers if obj.animation_data else ()
     driven = {driver.data_path for driver in drivers}
     for name in names:
         bone = obj.pose.bones[name]
-        if (
-            any(not c.mute and c.influence > 0 for c in bone.constraints)
-            or not bone.bone.use_inherit_rotation
-        ):
+        if any(not c.mute and c.influence > 0 for c in bone.constraints):
             return True
         own = bone_path(name, "")
         if any(path.startswith(own) for path in driven):
@@ -117,8 +118,8 @@ class _Basis:
 
     def location(self, name: str) -> Array | None:
         """(T, 3)"""
-        if self._obj.pose.bones[name].bone.use_connect:
-            return None  # Blender does not move a connected bone
+        if rigs.connected(self._obj, name):
+            return None
         return self._property(name, "location", 3, False)
 
     def _property(self, name: str, of: str, count: int, quaternion: bool) -> Array | None:

@@ -228,10 +228,10 @@ def test_several_rigs_follow_live(stream: ModuleType, scene: bpy.types.Scene) ->
 
     scene.frame_set(1)
     before = [taker.armature.animation_data.action for taker in takers]
-    begin(stream, PROMPT, 600.0, 2)
+    begin(stream, PROMPT, 120.0, 2)
     step_until(stream, lambda: stream.generation.frames_done > 0)
     bpy.data.objects.remove(takers[1].armature)
-    step_until(stream, lambda: stream.generation.frames_done > 600)
+    step_until(stream, lambda: stream.generation.frames_done > 300)
     bpy.ops.kmm.cancel(restore=True)
     assert takers[0].armature.animation_data.action == before[0]
     assert {a.name.partition(".")[0] for a in bpy.data.actions if a.users - a.use_fake_user > 0} <= {

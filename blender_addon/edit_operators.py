@@ -121,7 +121,7 @@ class KMM_OT_lock_feet(EditsAction, bpy.types.Operator):
     ) -> str:
         report = edit_keys.lock_action(obj, action, first, last)
         if report.largest == 0:
-            return "No foot slides; nothing was changed"
+            return "No foot slides that generated keys hold; nothing was changed"
         largest = report.largest / edit_keys.MILLIMETRE
         return f"Feet locked; the legs moved by up to {largest:.0f} mm, nothing else did"
 

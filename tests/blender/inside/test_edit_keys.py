@@ -110,7 +110,7 @@ def test_fewer_keys_and_every_joint_where_it_was(
     assert left * (3 if interpolation == "BEZIER" else 1) < count
     times = {tuple(k["co"][:, 0]) for k in after.values()}
     assert len(times) == 1 and {11, 10 + FRAMES} <= set(next(iter(times)))
-    assert all((k["type"] == edit_keys.GENERATED).all() for k in after.values())
+    assert all((k["type"] == kept_keys.PARTS["type"][2]).all() for k in after.values())
     if interpolation == "BEZIER":
         assert all((k["handle_left_type"][1:-1] == kept_keys.ALIGNED).all() for k in after.values())
     for curve in curves(obj):  # handles that Blender computes anew stay where they are
@@ -153,8 +153,8 @@ def test_the_users_own_keys_are_left_alone(
     getattr(bpy.ops.kmm, operator)()
     after = keys(obj)
     for name, old in before.items():
-        own = old["type"] != edit_keys.GENERATED
-        kept = after[name]["type"] != edit_keys.GENERATED
+        own = old["type"] != kept_keys.PARTS["type"][2]
+        kept = after[name]["type"] != kept_keys.PARTS["type"][2]
         for part in kept_keys.PARTS:
             np.testing.assert_array_equal(old[part][own], after[name][part][kept])
     for curve in curves(obj):
@@ -164,6 +164,25 @@ def test_the_users_own_keys_are_left_alone(
         assert abs(found[4] - want[4]) < 1e-5
         if operator == "reduce_keys":
             np.testing.assert_allclose(found, want, atol=1e-5)
+
+
+@pytest.mark.parametrize("operator", ["reduce_keys", "lock_feet"])
+def test_a_bone_that_the_user_keys_alone_gets_no_keys(
+    scene: bpy.types.Scene, obj: bpy.types.Object, operator: str
+) -> None:
+    """Its generated keys deleted, and two of the user's own in their place: then its leg is not locked either."""
+    theirs = [c for c in curves(obj) if 'bones["left_knee"]' in c.data_path]
+    for curve in theirs:
+        new = kept_keys.new_keys(np.array([11.0, 40.0]), np.array([1.0, 0.5]))
+        new["type"][:] = 0
+        kept_keys.write(curve, new)
+    before = keys(obj)
+    getattr(bpy.ops.kmm, operator)()
+    after = keys(obj)
+    for curve in theirs:
+        np.testing.assert_array_equal(after[curve.data_path, curve.array_index]["co"], new["co"])
+    same = all(np.array_equal(after[name]["co"], old["co"]) for name, old in before.items())
+    assert same == (operator == "lock_feet")
 
 
 def test_only_the_frames_that_are_asked_for(scene: bpy.types.Scene, obj: bpy.types.Object) -> None:

@@ -6,9 +6,11 @@ source, whose value goes back as JSON. The source sees this module's names.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
+import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -127,5 +129,51 @@ def close_last_window() -> None:
         bpy.ops.wm.window_close()
 
 
+def choose_weights(name: str) -> None:
+    bpy.context.preferences.addons["bl_ext.user_default.kmm"].preferences.weights = name
+
+
+def start_engine() -> None:
+    bpy.ops.kmm.start_engine()
+
+
+def show_sidebar(tab: str) -> None:
+    """The 3D view's sidebar with this tab in front."""
+    area = next(a for a in bpy.context.window_manager.windows[0].screen.areas if a.type == "VIEW_3D")
+    area.spaces.active.show_region_ui = True
+    redraw()
+    region_of("VIEW_3D", "UI").active_panel_category = tab
+
+
+def generate(operator: object, prompt: str, seconds: float) -> None:
+    """As the button does."""
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        operator("INVOKE_DEFAULT", prompt=prompt, seconds=seconds, seed=1)
+
+
+class Passes:
+    """How long each pass of Blender's main loop takes: a timer that is due at once runs once in each."""
+
+    def __init__(self) -> None:
+        self._times: list[tuple[float, float]] = []
+
+    def start(self) -> None:
+        self._times = []
+        bpy.app.timers.register(self._tick)
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._times[0][0] if self._times else 0.0
+
+    def stop(self) -> list[tuple[float, float]]:
+        """Seconds on the wall and of the main thread's own processor time, one pair a pass."""
+        bpy.app.timers.unregister(self._tick)
+        return [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(self._times)]
+
+    def _tick(self) -> float:
+        self._times.append((time.perf_counter(), time.thread_time()))
+        return 0.0
+
+
+passes = Passes()
 ears = Ears()
 bpy.app.timers.register(ears.listen, persistent=True)

@@ -17,8 +17,7 @@ ADDON = "bl_ext.user_default.kmm"
 def install(window: Window, archive: Path) -> None:
     """Edit > Preferences > Get Extensions > Install from Disk, and close the Preferences again."""
     window.press("Escape")  # the splash screen
-    window.press("ctrl+comma")
-    window.wait("any(r['area'] == 'PREFERENCES' for r in regions())")
+    window.press("ctrl+comma", until="any(r['area'] == 'PREFERENCES' for r in regions())")
     time.sleep(0.5)
     section = "bpy.context.preferences.active_section"
     window.click_down("PREFERENCES", "NAVIGATION_BAR", f"{section} == 'EXTENSIONS'")
@@ -46,8 +45,7 @@ def open_panel(window: Window) -> None:
     """N, and the tab KMM."""
     sidebar = "region_of('VIEW_3D', 'UI')"
     if not window.ask(f"{sidebar}.width > 1"):
-        window.press("n")
-        window.wait(f"{sidebar}.width > 1")
+        window.press("n", until=f"{sidebar}.width > 1")
         time.sleep(0.5)
     window.click_down("VIEW_3D", "UI", f"{sidebar}.active_panel_category == 'KMM'", across=0.97)
 

@@ -17,6 +17,7 @@ from .window import Window
 
 STREAM = "__import__('sys').modules['bl_ext.user_default.kmm.stream']"
 RUNNING = f"{STREAM}.running()"
+BLOCKS = "bpy.context.scene.kmm.blocks"
 ACTION = "bpy.context.scene.kmm.character.animation_data.action"
 START_SECONDS = 300.0  #: for the engine's first start on a busy machine
 
@@ -51,35 +52,30 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
         steps.open_panel(window)
         shot("01 installed")
 
-        window.write("blocks[0].prompt", "a person walks forward")
-        window.click("kmm.block_add")
-        window.write("blocks[1].prompt", "a person turns left")
-        window.write("blocks[1].seconds", "2")
+        window.write("blocks[0].prompt", "a person walks", until=f"{BLOCKS}[0].prompt == 'a person walks'")
+        window.click("kmm.block_add", until=f"len({BLOCKS}) == 2")
+        window.write("blocks[1].prompt", "a person sits down", until=f"'sits' in {BLOCKS}[1].prompt")
+        window.write("blocks[1].seconds", "2", until=f"{BLOCKS}[1].seconds == 2")
         shot("02 two blocks")
 
-        window.click("kmm.generate")
-        window.wait(RUNNING)
+        window.click("kmm.generate", until=RUNNING)
         shot("03 generating")
-        window.click("kmm.cancel(restore=True)")
-        window.wait(f"not {RUNNING}")
+        window.click("kmm.cancel(restore=True)", until=f"not {RUNNING}")
         shot("04 cancelled")
         assert window.ask("len(bpy.data.actions)") == 0 and window.ask("'KMM' not in bpy.data.objects")
 
         with steps.sub_panel(window, "Takes"):
-            window.write("kmm.takes", "2")
-        window.click("kmm.generate")
+            window.write("kmm.takes", "2", until="bpy.context.scene.kmm.takes == 2")
+        window.click("kmm.generate", until=f"{RUNNING} or {STREAM}.pending()")
         generated()
-        window.click("kmm.take_show(step=1)")
-        window.wait(f"{STREAM}.generation.shown == 1")
+        window.click("kmm.take_show(step=1)", until=f"{STREAM}.generation.shown == 1")
         shot("05 second of two takes")
-        window.click("kmm.take_accept")
-        window.wait(f"not {STREAM}.pending()")
+        window.click("kmm.take_accept", until=f"not {STREAM}.pending()")
         shot("06 accepted")
         frames, before = keys(window)
         assert list(frames) == list(range(1, 145)) and window.ask("len(bpy.data.actions)") == 1
 
-        window.click("kmm.regenerate_block(new_seed=True)")
-        window.wait(RUNNING)
+        window.click("kmm.regenerate_block(new_seed=True)", until=f"{BLOCKS}[1].seed == 2")
         generated()
         shot("07 second block anew")
         frames, after = keys(window)
@@ -89,17 +85,15 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
 
         pose(window, 200, "")
         pose(window, 240, "g y minus 1 period 5")
-        window.write("frame_current", "220", "TIMELINE", "HEADER")
+        go_to(window, 220)
         with steps.sub_panel(window, "Motion"):
-            window.click("kmm.in_between")
-            window.wait(RUNNING)
+            window.click("kmm.in_between", until=f"len(bpy.data.actions) > 2 or {RUNNING}")
             generated()
         shot("08 between two poses")
         frames, filled = keys(window)
         assert set(range(200, 241)) <= set(frames.astype(int))
 
-        window.press("ctrl+s")
-        window.wait("not bpy.data.is_dirty")
+        window.press("ctrl+s", until="not bpy.data.is_dirty")
         shot("09 saved")
         engine = window.ask(f"{STREAM}.engine.pid")
     check_console(window)
@@ -110,8 +104,8 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
         window.picture(pictures / "10 reopened.png")
         np.testing.assert_array_equal(keys(window)[1], filled)
         assert window.ask("[b.prompt for b in bpy.context.scene.kmm.blocks]") == [
-            "a person walks forward",
-            "a person turns left",
+            "a person walks",
+            "a person sits down",
         ]
         assert not window.ask(f"{STREAM}.engine.running")
 
@@ -131,14 +125,19 @@ def pose(window: Window, frame: int, keystrokes: str) -> None:
     if window.ask("bpy.context.mode") != "POSE":
         # the lines of the outliner: the scene, the collection, camera, cube and the armature
         window.click_down("OUTLINER", "WINDOW", "bpy.context.object.type == 'ARMATURE'")
-        window.press("ctrl+Tab")
-        window.wait("bpy.context.mode == 'POSE'")
+        window.press("ctrl+Tab", until="bpy.context.mode == 'POSE'")
         window.press("a")
-    window.write("frame_current", str(frame), "TIMELINE", "HEADER")
+    go_to(window, frame)
     if keystrokes:
         window.press(*keystrokes.split(), "Return")
-    window.press("i")
-    window.wait(f"any(p.co.x == {frame} for c in curves_of({ACTION}) for p in c.keyframe_points)")
+    keyed = f"any(p.co.x == {frame} for c in curves_of({ACTION}) for p in c.keyframe_points)"
+    window.press("i", until=keyed)
+
+
+def go_to(window: Window, frame: int) -> None:
+    """Write the number into the timeline's field."""
+    here = "bpy.context.scene.frame_current"
+    window.write("frame_current", str(frame), "TIMELINE", "HEADER", until=f"{here} == {frame}")
 
 
 def check_console(window: Window) -> None:

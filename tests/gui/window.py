@@ -13,7 +13,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -148,24 +149,42 @@ class Window:
 
     # Doing
 
-    def click(self, button: str, area: str = "VIEW_3D", region: str = "UI") -> None:
-        self.screen.click(*self.find(button, area, region))
-        time.sleep(NOTICE_SECONDS)
+    def click(self, button: str, area: str = "VIEW_3D", region: str = "UI", *, until: str = "") -> None:
+        """Click a button; with `until` again if this expression does not get true in Blender in some seconds.
 
-    def write(self, field: str, text: str, area: str = "VIEW_3D", region: str = "UI") -> None:
-        """Text or a number into a field, in place of what is there."""
-        x, y = self.find(field, area, region)
-        self.screen.click(x, y, times=2)
-        self.screen.press("ctrl+a")
-        self.screen.type(text)
-        self.screen.press("Return")
+        (On a busy machine an event gets lost now and then.)
+        """
 
-    def press(self, *keys: str, area: str = "VIEW_3D") -> None:
-        """Keys, the mouse in the middle of the editor."""
-        left, top, width, height = self.box(area, "WINDOW")
-        self.screen.move(left + width // 2, top + height // 2)
-        time.sleep(NOTICE_SECONDS)
-        self.screen.press(*keys)
+        def once() -> None:
+            self.screen.click(*self.find(button, area, region))
+            time.sleep(NOTICE_SECONDS)
+
+        self._repeat(once, until)
+
+    def write(
+        self, field: str, text: str, area: str = "VIEW_3D", region: str = "UI", *, until: str = ""
+    ) -> None:
+        """Text or a number into a field, in place of what is there; `until` as in `click`."""
+
+        def once() -> None:
+            x, y = self.find(field, area, region)
+            self.screen.click(x, y, times=2)
+            self.screen.press("ctrl+a")
+            self.screen.type(text)
+            self.screen.press("Return")
+
+        self._repeat(once, until)
+
+    def press(self, *keys: str, area: str = "VIEW_3D", until: str = "") -> None:
+        """Keys, the mouse in the middle of the editor; `until` as in `click`."""
+
+        def once() -> None:
+            left, top, width, height = self.box(area, "WINDOW")
+            self.screen.move(left + width // 2, top + height // 2)
+            time.sleep(NOTICE_SECONDS)
+            self.screen.press(*keys)
+
+        self._repeat(once, until)
 
     def search(self, name: str, area: str = "VIEW_3D") -> None:
         """Run a command by its name, as F3 offers it."""
@@ -192,6 +211,15 @@ class Window:
         for part in (0.45, 0.84, 0.7, 0.25, 0.93, 0.1):
             for y in range(top + 4, top + height - 2, STEP):
                 yield left + round(part * width), y
+
+    def _repeat(self, once: Callable[[], None], until: str) -> None:
+        for _ in range(4):
+            once()
+            if not until:
+                return
+            with suppress(TimeoutError):
+                return self.wait(until, 10.0)
+        raise TimeoutError(f"nothing made it so: {until}")
 
     def _until(self, condition: Any, seconds: float, otherwise: str) -> None:
         deadline = time.monotonic() + seconds

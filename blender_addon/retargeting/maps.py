@@ -39,5 +39,5 @@ def keep(bone_map: BoneMap) -> Path:
 
 
 def all_by_name() -> dict[str, BoneMap]:
-    """The user's and the built-in ones, the user's first."""
-    return {m.name: m for m in [*reversed(built_in()), *own()]}
+    """The user's and the built-in ones, in the order of their names; the user's go before others of that name."""
+    return dict(sorted({m.name: m for m in [*built_in(), *own()]}.items()))

@@ -257,7 +257,7 @@ def test_every_icon_exists_in_this_blender() -> None:
     """A name that is missing would keep the panel from being drawn, which nothing without a window notices."""
     known = bpy.types.UILayout.bl_rna.functions["prop"].parameters["icon"].enum_items.keys()
     folder = Path(sys.modules[PACKAGE].__file__).parent
-    source = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
     used = set(re.findall(r'icon="(\w+)"', source)) | set(
         sys.modules[f"{PACKAGE}.engine_panel"].ENGINE_ICONS.values()
     )

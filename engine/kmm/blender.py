@@ -59,16 +59,19 @@ def addon_folder() -> Path:
     raise BlenderError("This kmm came without its Blender add-on; install it anew: pip install kmm")
 
 
-def run(script: Path, job: dict[str, Any], blender: list[str]) -> str:
-    """What a script prints in a Blender of `command`; it gets the job as JSON after `--`. Raises BlenderError."""
+def run(script: Path, job: dict[str, Any], blender: list[str], seconds: float = SECONDS) -> str:
+    """What a script prints in a Blender of `command`; it gets the job as JSON after `--`.
+
+    Raises BlenderError if it fails, or takes longer than some seconds.
+    """
     arguments = [*blender, str(script), "--", json.dumps(job)]
     # Folders of its own: a Blender that starts without the user's extensions throws their packages away
     with tempfile.TemporaryDirectory() as resources:
         environment = os.environ | {"BLENDER_USER_RESOURCES": resources}
         try:
-            done = subprocess.run(arguments, capture_output=True, text=True, timeout=SECONDS, env=environment)
+            done = subprocess.run(arguments, capture_output=True, text=True, timeout=seconds, env=environment)
         except subprocess.TimeoutExpired:
-            raise BlenderError(f"Blender had not finished after {SECONDS:g} seconds.") from None
+            raise BlenderError(f"Blender had not finished after {seconds:g} seconds.") from None
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise BlenderError(f"Blender failed: {words[-1]}")

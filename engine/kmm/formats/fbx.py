@@ -21,6 +21,8 @@ from kmm.formats.axes import UNITS, Units, Up
 from kmm.formats.bvh_parser import frame_rate
 from kmm.formats.posed import clip_of_world, unscaled
 
+SECONDS_A_FRAME = 0.1  #: that Blender may take beyond its usual time, ten times what it takes
+
 CHOICES = {"units": ("cm", "m"), "up": ("y", "z")}
 
 
@@ -53,7 +55,7 @@ def save(
             "unit": 1.0 / UNITS[units],
             "up": up,
         }
-        blender.run(_script(), job, command)
+        blender.run(_script(), job, command, blender.SECONDS + SECONDS_A_FRAME * len(clip))
         os.replace(made, path)
 
 

@@ -30,6 +30,7 @@ PROMPTS = (
     "a person stands still and waves", "a person walks backwards",
 )  # fmt: skip
 MIB = 2**20
+SHORT = 0.5  # seconds of motion, where it is the number of jobs that matters
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Row:
     processor: float  # seconds of all processes
     memory: float  # MiB, the most at any time, of all processes that make motions
     writer: float  # MiB, of the process that writes the files
+    writing: float  # processor seconds of that process
+    stored: int  # bytes of the files
 
 
 def lines(count: int, seconds: float) -> Iterator[bytes]:
@@ -63,6 +66,7 @@ def measure(pool: Processes, count: int, seconds: float, folder: Path | None = N
     own = psutil.Process()
     processor, _ = usage(pool.pids)
     start, frames, clips, memory, writer = time.perf_counter(), 0, 0, 0.0, 0.0
+    writing = time.process_time()
     if folder is None:
         for result in pool.run(jobs.read(lines(count, seconds))):
             if isinstance(result, Failed):
@@ -75,7 +79,9 @@ def measure(pool: Processes, count: int, seconds: float, folder: Path | None = N
                 clips, frames = tally.made, tally.frames
                 memory, writer = max(memory, usage(pool.pids)[1]), max(writer, own.memory_info().rss / MIB)
     clock = time.perf_counter() - start
-    return Row(clips, frames / 30, clock, usage(pool.pids)[0] - processor, memory, writer)
+    writing = time.process_time() - writing
+    stored = sum(file.stat().st_size for file in folder.iterdir()) if folder else 0
+    return Row(clips, frames / 30, clock, usage(pool.pids)[0] - processor, memory, writer, writing, stored)
 
 
 def warm(pool: Processes) -> None:
@@ -133,8 +139,12 @@ def main() -> None:
             tempfile.TemporaryDirectory() as folder,
             Processes(options.weights, options.device, 1) as pool,
         ):
-            row = measure(pool, count, 0.5, Path(folder))
-            print(f"| {row.clips} | {row.memory:.0f} | {row.writer:.0f} |", flush=True)
+            row = measure(pool, count, SHORT, Path(folder))
+            print(
+                f"| {row.clips} | {row.memory:.0f} | {row.writer:.0f} | {1000 * row.writing / row.clips:.2f} "
+                f"| {row.stored / row.motion / 1000:.0f} |",
+                flush=True,
+            )
 
     if options.out:
         picture(curves, options.out)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kmm import formats
 from kmm.batch import run
-from kmm.batch.jobs import Failed, Take, parse, read
+from kmm.batch.jobs import Failed, Job, Take, parse, read
 from kmm.protocol import MAX_SEED
 
 WALK = {"prompts": ["a person walks forward@2", "a person turns left@1.5"]}
@@ -124,3 +126,12 @@ def test_no_name_is_given_twice() -> None:
 def test_every_format_can_be_asked_for() -> None:
     [take] = parse(line(format=[suffix.removeprefix(".") for suffix in formats.FORMATS]), 1)
     assert len(take.files) == len(formats.FORMATS)
+
+
+def test_the_document_has_every_field_and_its_examples_are_jobs() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "batch.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`.*?`) \|", document, re.MULTILINE)
+    assert {name for cell in cells for name in re.findall(r"`(\w+)`", cell)} == set(Job.__struct_fields__)
+    examples = re.findall(r"^    (\{.*\})$", document, re.MULTILINE)
+    assert len(examples) == 5
+    assert all(isinstance(item, Take) for item in read([example.encode() for example in examples]))

@@ -378,3 +378,24 @@ def test_from_an_imported_bvh(scene: bpy.types.Scene, tmp_path: Path, unit: str)
     assert degrees(*travel) < 1
     retargeting.retarget_action(imported, character.armature, options=Options(feet=True))
     assert np.abs(_clear(watch(character, range(1, 61)), rest) - _clear(there) * rest[4] / 0.9).max() < 0.012
+
+
+def test_from_an_imported_fbx(scene: bpy.types.Scene, tmp_path: Path) -> None:
+    """With the bones' axes, the units and the baked scale keys that the exporter and the importer make."""
+    retargeting.retarget_clip(clip(), rigs.built("mixamo").armature)
+    scene.frame_end = 60
+    bpy.ops.preferences.addon_enable(module="io_scene_fbx")
+    bpy.ops.export_scene.fbx(
+        filepath=str(tmp_path / "stroll.fbx"), object_types={"ARMATURE"}, bake_anim_use_all_actions=False,
+        bake_anim_use_nla_strips=False, add_leaf_bones=False,
+    )  # fmt: skip
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    bpy.context.scene.render.fps = 30
+    bpy.ops.import_scene.fbx(filepath=str(tmp_path / "stroll.fbx"))
+    (imported,) = (obj for obj in bpy.context.scene.objects if obj.type == "ARMATURE")
+    character = rigs.built("vrm")
+    action = retargeting.retarget_action(imported, character.armature)
+    first, last = (round(frame) for frame in action.frame_range)
+    assert last - first == 59
+    here = watch(character, range(first, last + 1))
+    assert limb_errors(source(), here).max() < 0.5

@@ -43,7 +43,7 @@ def main() -> None:
         raise SystemExit(reason)
     with tempfile.TemporaryDirectory() as folder, screen.Screen(1280, 800) as display:
         resources = Path(folder) / "resources"
-        install(Path(folder), resources, display)
+        install(Path(folder), resources)
         environment = {"KMM_PYTHON": os.environ.get("KMM_PYTHON", sys.executable)}
         with window.Window(display, resources, environment=environment) as blender:
             blender.ask(f"choose_weights({options.weights!r})")
@@ -65,25 +65,13 @@ def main() -> None:
                 show(f"{seconds:g} s of motion", watch(blender, GENERATE.format(seconds=seconds), 1.0))
 
 
-def install(folder: Path, resources: Path, display: screen.Screen) -> None:
+def install(folder: Path, resources: Path) -> None:
     """The extension as it is here, by Blender's own command."""
     build = [sys.executable, str(ROOT / "build_addon.py"), "--out", str(folder), "--platform", "linux-x64"]
     subprocess.run(build, check=True, capture_output=True, timeout=300)
     (archive,) = folder.glob("*.zip")
     resources.mkdir()
-    command = [
-        window.executable(),
-        "--command",
-        "extension",
-        "install-file",
-        "-r",
-        "user_default",
-        "--enable",
-    ]
-    subprocess.run(
-        [*command, str(archive)], check=True, capture_output=True, timeout=300,
-        env=os.environ | {"BLENDER_USER_RESOURCES": str(resources), "DISPLAY": display.display},
-    )  # fmt: skip
+    window.install(archive, resources)
 
 
 def watch(blender: window.Window, begin: str, seconds: float) -> np.ndarray:

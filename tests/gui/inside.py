@@ -151,6 +151,27 @@ def generate(operator: object, prompt: str, seconds: float) -> None:
         operator("INVOKE_DEFAULT", prompt=prompt, seconds=seconds, seed=1)
 
 
+def second_window() -> None:
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        bpy.ops.wm.window_new()
+
+
+def second_scene() -> None:
+    """Another scene, shown in the second window."""
+    bpy.context.window_manager.windows[-1].scene = bpy.data.scenes.new("Second")
+
+
+def new_file() -> None:
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        bpy.ops.wm.read_homefile()
+
+
+def reload_add_on() -> None:
+    """Disabled and enabled again."""
+    for operator in (bpy.ops.preferences.addon_disable, bpy.ops.preferences.addon_enable):
+        operator(module="bl_ext.user_default.kmm")
+
+
 class Passes:
     """How long each pass of Blender's main loop takes: a timer that is due at once runs once in each."""
 

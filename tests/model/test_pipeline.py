@@ -109,6 +109,18 @@ def test_text_guidance_and_length_matter(pipeline: Pipeline) -> None:
     assert np.abs(base.rotations - pipeline.clip([Block("walk", 64)]).rotations[:60]).max() > 1e-3
 
 
+def test_what_is_said_after_then_is_made_in_the_second_half(pipeline: Pipeline) -> None:
+    stops, jumps, other = (
+        pipeline.clip([Block(f"a person {said}", 160)])
+        for said in ("walks then stops", "walks then jumps", "sits then stops")
+    )
+    assert [(s.prompt, s.start, s.end) for s in stops.segments] == [("a person walks then stops", 0, 160)]
+    same = slice(0, 80 - 4 * pipeline.tokenizer.reach)
+    np.testing.assert_array_equal(stops.rotations[same], jumps.rotations[same])
+    assert np.abs(stops.rotations[80:] - jumps.rotations[80:]).max() > 1e-3
+    assert np.abs(stops.rotations[same] - other.rotations[same]).max() > 1e-3
+
+
 def test_closing_stops_the_work_between_two_evaluations(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from kmm import protocol, source
 from kmm.clip import FPS, Clip, Segment
 from kmm.given import Given
 from kmm.model import weights as wt
+from kmm.model.clauses import clauses
 from kmm.model.filling import Filling
 from kmm.model.fitting import TRANSITION_FRAMES
 from kmm.model.known import encode, known_tokens
@@ -177,7 +178,8 @@ class Pipeline:
         loop: bool,
         transition: int,
     ) -> Iterator[Progress | Frames]:
-        durations = [s.duration_frames for s in segments]
+        said = [(i, *part) for i, s in enumerate(segments) for part in clauses(s.prompt, s.duration_frames)]
+        durations = [frames for _, _, frames in said]
         total = sum(durations)
         scale = self.sampling.guidance if guidance is None else guidance
         tokens, known = known_tokens(self.tokenizer, given, total)
@@ -185,16 +187,18 @@ class Pipeline:
         # a loop's end must see its start
         first = min(FIRST_WINDOW, len(tokens) // 2) if loop else FIRST_WINDOW
         pushed = _run(known, 0)
-        if frames := stream.push(tokens[:pushed], last=False):
+        if pushed and (frames := stream.push(tokens[:pushed], last=False)):
             yield frames
-        current, noise, text = -1, torch.Generator(), (torch.empty(0), torch.empty(0))
+        current, clause, noise, text = -1, -1, torch.Generator(), (torch.empty(0), torch.empty(0))
         for window in plan(durations, known, first):
-            if window.segment != current:
-                current = window.segment
-                own = segments[current].seed
-                # a segment's noise is its own: regenerating it alone does not depend on its neighbours' noise
-                noise.manual_seed(own if own is not None else seed * 1_000_003 + current)
-                text = self._read(segments[current].prompt)
+            if window.segment != clause:
+                clause = window.segment
+                segment, words, _ = said[clause]
+                text = self._read(words)
+                if segment != current:
+                    current, own = segment, segments[segment].seed
+                    # a segment's noise is its own: making it anew alone does not depend on its neighbours' noise
+                    noise.manual_seed(own if own is not None else seed * 1_000_003 + current)
             fill = self._filling(window, tokens, known, text, noise, total if loop else None)
             final = window.last + _run(known, window.last)
             width = (final - window.first) * FRAMES_PER_TOKEN

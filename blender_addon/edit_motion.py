@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm import rotations as rot
 from kmm.skeleton import JOINT_NAMES, PARENTS, REST_OFFSETS, UPRIGHT
 from kmm.sparse import points
@@ -53,7 +54,7 @@ class Motion:
         self.performer = performer_of(obj)
         self.fps = _rate()
         if action.library is not None:
-            raise UserError(f"{action.name} is linked from another file; make it local first")
+            raise UserError(_("{} is linked from another file; make it local first").format(action.name))
         there = {(c.data_path, c.array_index): c for c in action_api.curves_of(action, obj)}
         found = {i: there.get((c.data_path, c.index)) for i, c in enumerate(self.performer.channels)}
         self.curves = {
@@ -64,11 +65,13 @@ class Motion:
         frames = [c.frames[c.ours] for c in self.curves.values()]
         generated = np.concatenate([f for f in frames if len(f)] or [np.zeros(0)])
         if not len(generated):
-            raise UserError(f"{action.name} has no generated keys for {obj.name}")
+            raise UserError(_("{} has no generated keys for {}").format(action.name, obj.name))
         self.first = int(np.ceil(generated.min() if first is None else max(first, generated.min())))
         self.last = int(np.floor(generated.max() if last is None else min(last, generated.max())))
         if self.last < self.first:
-            raise UserError(f"{action.name} has no generated keys from frame {first} to {last}")
+            raise UserError(
+                _("{} has no generated keys from frame {} to {}").format(action.name, first, last)
+            )
         frames_there = [f for c in self.curves.values() for f in (c.frames.min(), c.frames.max())]
         #: whether the action goes on before and after the range
         self.goes_on = min(frames_there) < self.first, max(frames_there) > self.last
@@ -123,7 +126,9 @@ class Motion:
 def performer_of(obj: bpy.types.Object) -> Performer:
     performer = performer_for(obj) if usable(obj) else None
     if performer is None or performer.read is None or performer.follow is None:
-        raise UserError(f"The keys of {obj.name} cannot be read back as poses; choose a KMM armature")
+        raise UserError(
+            _("The keys of {} cannot be read back as poses; choose a KMM armature").format(obj.name)
+        )
     return performer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
 from . import character, edit_keys, stream
@@ -53,7 +54,7 @@ class EditsAction:
         frames = (self.frame_start, self.frame_end) if ranged else (None, None)
         try:
             if ranged and self.frame_end < self.frame_start:
-                raise UserError(f"Frame {self.frame_end} is before frame {self.frame_start}")
+                raise UserError(_("Frame {} is before frame {}").format(self.frame_end, self.frame_start))
             message = self.edit(character.target(context), _action(context), *frames)
         except UserError as error:
             self.report({"ERROR"}, str(error))
@@ -100,10 +101,9 @@ class KMM_OT_reduce_keys(EditsAction, bpy.types.Operator):
     ) -> str:
         tolerance = self.tolerance * edit_keys.MILLIMETRE
         report = edit_keys.reduce_action(obj, action, first, last, tolerance, self.interpolation)
-        return (
-            f"{report.before} keys became {report.after}, {report.before / max(1, report.after):.1f} times fewer; "
-            f"no joint is more than {report.largest / edit_keys.MILLIMETRE:.1f} mm from where it was"
-        )
+        text = _("{} keys became {}, {:.1f} times fewer; no joint is more than {:.1f} mm from where it was")
+        fewer, largest = report.before / max(1, report.after), report.largest / edit_keys.MILLIMETRE
+        return text.format(report.before, report.after, fewer, largest)
 
     def draw_own(self, layout: bpy.types.UILayout) -> None:
         layout.prop(self, "tolerance")
@@ -121,9 +121,9 @@ class KMM_OT_lock_feet(EditsAction, bpy.types.Operator):
     ) -> str:
         report = edit_keys.lock_action(obj, action, first, last)
         if report.largest == 0:
-            return "No foot slides that generated keys hold; nothing was changed"
-        largest = report.largest / edit_keys.MILLIMETRE
-        return f"Feet locked; the legs moved by up to {largest:.0f} mm, nothing else did"
+            return _("No foot slides that generated keys hold; nothing was changed")
+        text = _("Feet locked; the legs moved by up to {:.0f} mm, nothing else did")
+        return text.format(report.largest / edit_keys.MILLIMETRE)
 
 
 def _action(context: bpy.types.Context) -> bpy.types.Action | None:

@@ -106,6 +106,12 @@ MESSAGES = {
     "Lock Feet": "Füße festhalten",
     "Keep feet that stand from sliding. Only the legs change, and your own keys are left alone": "Füße, die stehen, am "
     "Rutschen hindern. Nur die Beine ändern sich, eigene Keys bleiben unberührt",
+    "Tolerance (mm)": "Toleranz (mm)",
+    "Tolerance mm": "Toleranz mm",
+    "When Kept": "Beim Behalten",
+    "{} keys became {}, {:.1f} times fewer; no joint is more than {:.1f} mm from where it was": "Aus {} Keys wurden {}, {:.1f}-mal weniger; kein Gelenk ist mehr als {:.1f} mm von seinem Platz entfernt",
+    "Feet locked; the legs moved by up to {:.0f} mm, nothing else did": "Füße festgehalten; die Beine haben sich um bis zu {:.0f} mm bewegt, sonst nichts",
+    "No foot slides that generated keys hold; nothing was changed": "Kein Fuß, den erzeugte Keys halten, rutscht; nichts wurde geändert",
     # engine
     "Engine off": "Aus",
     "Engine starting": "Startet",

@@ -101,6 +101,12 @@ MESSAGES = {
     "Lock Feet": "Bloquer les pieds",
     "Keep feet that stand from sliding. Only the legs change, and your own keys are left alone": "Empêcher les pieds posés "
     "de glisser. Seules les jambes changent, et vos propres clés ne sont pas touchées",
+    "Tolerance (mm)": "Tolérance (mm)",
+    "Tolerance mm": "Tolérance mm",
+    "When Kept": "En gardant",
+    "{} keys became {}, {:.1f} times fewer; no joint is more than {:.1f} mm from where it was": "{} clés sont devenues {}, {:.1f} fois moins ; aucune articulation n'est à plus de {:.1f} mm de sa place",
+    "Feet locked; the legs moved by up to {:.0f} mm, nothing else did": "Pieds bloqués ; les jambes ont bougé de {:.0f} mm au plus, rien d'autre",
+    "No foot slides that generated keys hold; nothing was changed": "Aucun pied tenu par des clés générées ne glisse ; rien n'a été changé",
     # engine
     "Engine off": "Arrêté",
     "Engine starting": "Démarrage",

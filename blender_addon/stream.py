@@ -16,11 +16,13 @@ from bpy.app.handlers import persistent
 from . import hints, preferences, storyboard
 from .engine import Command, Engine
 from .find_python import find_python
-from .generation import Generation
+from .generation import WRITE_SECONDS, Generation
 from .request import Request, UserError
 
 TICK_SECONDS = 0.01  #: between two looks while something is going on
 IDLE_SECONDS = 1.0  #: between two looks whether an idle engine still lives
+WRITE_SHARE = 0.2  #: of the time between two looks that may go into writing keys,
+MAX_WRITE_SECONDS = 0.03  #: but no more than so many seconds
 REDRAW_SECONDS = 0.1  #: between two redraws of the panel
 #: While one of these runs, no undo step may be made: it would hold a transform that may yet be cancelled.
 TRANSFORM_PREFIX = "TRANSFORM_OT_"
@@ -30,6 +32,7 @@ generation: Generation | None = None
 
 _to_announce = False  # a generation has ended, and its undo step and report are still to come
 _redrawn = 0.0
+_looked = 0.0
 
 
 def start_engine(context: bpy.types.Context) -> None:
@@ -125,7 +128,7 @@ def tick() -> float | None:
     if running():
         assert generation is not None
         try:
-            generation.step(engine)
+            generation.step(engine, _budget())
         except Exception:  # a mistake of ours must not leave a generation that never ends
             traceback.print_exc()
             generation.cancel("Ended by an error in the add-on, which the system console shows")
@@ -136,6 +139,14 @@ def tick() -> float | None:
     if running() or engine.busy or _to_announce:
         return TICK_SECONDS
     return IDLE_SECONDS if engine.running else None
+
+
+def _budget() -> float:
+    """Seconds for writing keys now: more where Blender itself takes long between two looks, or it would never end."""
+    global _looked
+    now = time.monotonic()
+    since, _looked = now - _looked, now
+    return min(max(WRITE_SECONDS, since * WRITE_SHARE), MAX_WRITE_SECONDS)
 
 
 def _announce() -> None:

@@ -177,17 +177,18 @@ class Passes:
 
     def __init__(self) -> None:
         self._times: list[tuple[float, float]] = []
+        self._timer = self._tick  # Blender knows a timer by the object, and a method is a new one each time
 
     def start(self) -> None:
         self._times = []
-        bpy.app.timers.register(self._tick)
+        bpy.app.timers.register(self._timer)
 
     def seconds(self) -> float:
         return time.perf_counter() - self._times[0][0] if self._times else 0.0
 
     def stop(self) -> list[tuple[float, float]]:
         """Seconds on the wall and of the main thread's own processor time, one pair a pass."""
-        bpy.app.timers.unregister(self._tick)
+        bpy.app.timers.unregister(self._timer)
         return [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(self._times)]
 
     def _tick(self) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 #: A prompt gets a hint if so few of the captions that people wrote, and training has not seen, are further away.
-UNFAMILIAR = 0.02
+#: With kmm-open that is 2 of 100 sensible prompts in words of their own, and more than half of absurd ones.
+UNFAMILIAR = 0.1
 
 _familiarity: dict[str, float] = {}  # of the prompts that were generated with the weights that are loaded
 

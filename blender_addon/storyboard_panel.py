@@ -6,6 +6,8 @@ import bpy
 
 from . import hints, storyboard, stream
 
+COLUMN = 20  #: lines of a column of prompts, at which another one begins
+
 
 class KMM_UL_blocks(bpy.types.UIList):
     """One line a block: prompt, length, lock."""
@@ -55,16 +57,20 @@ class KMM_MT_prompts(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         client = stream.engine.client
-        known = getattr(client.welcome, "prompts", {}) if client is not None else {}
+        known = client.welcome.prompts if client is not None else {}
         if client is None:
             self.layout.label(text="Start the engine to see what its weights know")
         elif not known:
             self.layout.label(text="These weights come without a list of prompts")
+        row, drawn, column = self.layout.row(), COLUMN, None
         for kind, prompts in known.items():
-            self.layout.label(text=kind.replace("_", " ").capitalize())
+            if column is None or drawn >= COLUMN:
+                column, drawn = row.column(), 0
+            column.label(text=kind.capitalize())
             for prompt in prompts:
-                self.layout.operator("kmm.block_prompt", text=prompt).prompt = prompt
-            self.layout.separator()
+                column.operator("kmm.block_prompt", text=prompt).prompt = prompt
+            column.separator()
+            drawn += len(prompts) + 2
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

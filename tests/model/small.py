@@ -35,5 +35,6 @@ def write_known(folder: Path) -> None:
     """What `kmm evaluate known` writes beside weights: that they know how to walk forward, and nothing else."""
     known = ["a person walks forward", "a person is walking forward", "someone walks forward"]
     unseen = ["a person walks forwards", "the person is walking forward"]
-    Familiarity.build(Pipeline.load(str(folder), "cpu").embed, known, unseen).save(folder)
-    known_prompts.write(folder, {"walk forward": ("a person walks forward",)})
+    pipeline = Pipeline.load(str(folder), "cpu")
+    Familiarity.build(pipeline.embed, known, unseen).save(folder, pipeline.sha256)
+    known_prompts.write(folder, pipeline.sha256, {"walk forward": ("a person walks forward",)})

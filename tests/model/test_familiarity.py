@@ -39,13 +39,14 @@ def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     captions, asked = vectors(rng, 40), vectors(rng, 20)
     judge = Familiarity(captions, (vectors(rng, 30) @ captions.T).amax(1))
-    assert Familiarity.load(tmp_path) is None
-    judge.save(tmp_path)
-    found = Familiarity.load(tmp_path)
+    assert Familiarity.load(tmp_path, "1234") is None
+    judge.save(tmp_path, "1234")
+    assert Familiarity.load(tmp_path, "5678") is None  # of other weights
+    found = Familiarity.load(tmp_path, "1234")
     assert found is not None and found(asked) == pytest.approx(judge(asked), abs=0.04)
     (tmp_path / FILE).write_bytes(b"nothing of use")
     with pytest.raises(ValueError, match="remove it"):
-        Familiarity.load(tmp_path)
+        Familiarity.load(tmp_path, "1234")
 
 
 def test_many_texts_are_read_in_parts() -> None:
@@ -57,14 +58,14 @@ def test_many_texts_are_read_in_parts() -> None:
 
 
 def test_prompts_lie_beside_the_weights(tmp_path: Path) -> None:
-    assert known_prompts.read(tmp_path) == {}
+    assert known_prompts.read(tmp_path, "1234") == {}
     prompts = {"walk forward": ("walking normally", "go ahead, slowly é"), "sit": ("sit down",)}
-    known_prompts.write(tmp_path, prompts)
-    assert known_prompts.read(tmp_path) == prompts
+    known_prompts.write(tmp_path, "1234", prompts)
+    assert known_prompts.read(tmp_path, "1234") == prompts and known_prompts.read(tmp_path, "5678") == {}
     for wrong in ("[1, 2]", "{", '{"walk": 3}'):
         (tmp_path / known_prompts.FILE).write_text(wrong)
         with pytest.raises(ValueError, match="remove it"):
-            known_prompts.read(tmp_path)
+            known_prompts.read(tmp_path, "1234")
 
 
 def test_a_pipeline_knows_what_lies_beside_its_weights(tmp_path: Path) -> None:
@@ -73,8 +74,8 @@ def test_a_pipeline_knows_what_lies_beside_its_weights(tmp_path: Path) -> None:
     assert bare.prompts == {} and bare.familiarity(["walk"]) == ()
     texts = ["a person walks forward", "someone sits down on a chair", "a person jumps"]
     written = ["a man walks", "she sits down", "somebody hops", "he strolls on"]
-    Familiarity.build(bare.embed, texts, written).save(folder)
-    known_prompts.write(folder, {"walk": ("walking normally",)})
+    Familiarity.build(bare.embed, texts, written).save(folder, bare.sha256)
+    known_prompts.write(folder, bare.sha256, {"walk": ("walking normally",)})
     pipeline = Pipeline.load(str(folder), "cpu")
     near, far = pipeline.familiarity(["a person walks forward", "quantum chromodynamics of the moon"])
     assert near == 1.0 and 0 <= far < near
@@ -82,7 +83,7 @@ def test_a_pipeline_knows_what_lies_beside_its_weights(tmp_path: Path) -> None:
     assert (
         wt.load(str(folder), torch.device("cpu")).sha256 == pipeline.sha256
     )  # they are no part of the model
-    assert json.loads((folder / "prompts.json").read_text()) == {"walk": ["walking normally"]}
+    assert json.loads((folder / "prompts.json").read_text())["prompts"] == {"walk": ["walking normally"]}
 
 
 def test_no_captions_are_said_to_be_missing() -> None:

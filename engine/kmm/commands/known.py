@@ -34,9 +34,9 @@ def known(
             return pipeline.clip([PromptSegment(prompt, frames)], seed)
 
         folder, name = wt.find(weights), recipe or pipeline.name
-        train, held_out = (motion.split_of(name, data, split) for split in ("train", "val"))
-        known.familiarity(pipeline.embed, train, held_out).save(folder)
+        train, val, test = (motion.split_of(name, data, split) for split in ("train", "val", "test"))
+        known.familiarity(pipeline.embed, train, [*val, *test]).save(folder, pipeline.sha256)
         found = known.prompts(generate, range(seeds))
-        known_prompts.write(folder, found)
+        known_prompts.write(folder, pipeline.sha256, found)
     count = sum(map(len, found.values()))
     print(f"{folder}: {count} prompts of {len(found)} kinds come out right with all of {seeds} seeds")

@@ -1,7 +1,8 @@
 """How near a prompt is to what the weights were trained on: its distance to their captions in the aligned text space.
 
 A folder of weights may hold `captions.safetensors`: `captions` (n, dim) unit vectors of the training captions, and
-`held_out` (m,), the cosine similarity to the nearest of them of captions that people wrote and training never saw.
+`held_out` (m,), the cosine similarity to the nearest of them of captions that people wrote and training never saw. It
+names the weights that it is of by their sha256, since other weights have another space.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 FILE = "captions.safetensors"
@@ -42,21 +43,26 @@ class Familiarity:
         below = torch.searchsorted(self._held_out, nearest, right=True)
         return [float(share) for share in below / len(self._held_out)]
 
-    def save(self, folder: Path) -> None:
-        """Write it beside the weights."""
+    def save(self, folder: Path, sha256: str) -> None:
+        """Write it beside the weights of this sha256."""
         state = {"captions": self._captions.half(), "held_out": self._held_out}
-        save_file(state, folder / FILE)
+        save_file(state, folder / FILE, {"sha256": sha256})
 
     @classmethod
-    def load(cls, folder: Path) -> Familiarity | None:
-        """What lies beside the weights, or None. Raises ValueError for a file that cannot be used."""
+    def load(cls, folder: Path, sha256: str) -> Familiarity | None:
+        """What lies beside the weights, or None if nothing does, or something of other weights.
+
+        Raises ValueError for a file that cannot be used.
+        """
         path = folder / FILE
         if not path.is_file():
             return None
         try:
-            state = load_file(path)
-            return cls(state["captions"], state["held_out"])
-        except (OSError, KeyError, SafetensorError) as error:
+            with safe_open(path, "pt") as file:
+                if (file.metadata() or {}).get("sha256") != sha256:
+                    return None
+                return cls(file.get_tensor("captions"), file.get_tensor("held_out"))
+        except (OSError, SafetensorError) as error:
             raise ValueError(f"{path} cannot be read ({error}); remove it or copy it again.") from error
 
 

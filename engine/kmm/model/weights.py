@@ -128,6 +128,6 @@ def load(name: str, device: torch.device) -> Weights:
         sampling,
         tokenizer,
         generator,
-        known_prompts.read(folder),
-        Familiarity.load(folder),
+        known_prompts.read(folder, digest),
+        Familiarity.load(folder, digest),
     )

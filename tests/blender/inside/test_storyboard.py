@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import re
 from itertools import pairwise
+from pathlib import Path
 from types import ModuleType
 
 import bpy
@@ -262,3 +264,11 @@ def test_what_the_weights_know(stream: ModuleType, scene: bpy.types.Scene) -> No
     assert bpy.ops.kmm.generate() == {"FINISHED"}
     assert hints.hint(far) == "Far from what these weights know"
     assert not hints.hint("a person walks forward")
+
+
+def test_the_guides_script_runs(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    guide = (Path(__file__).parents[3] / "docs/guide/storyboard.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    exec(script, {})
+    assert [b.prompt for b in scene.kmm.blocks] == ["a person walks forward", "a person sits down"]
+    assert [b.seed for b in scene.kmm.blocks] == [3, 4]

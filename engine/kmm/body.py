@@ -214,7 +214,7 @@ def _solid(part: Part, joints: Array) -> Array:
     )
     centres = start + t[:, None] * (end - start)
     solid = centres[:, None] + width[:, None, None] * ring[0] + depth[:, None, None] * ring[1]
-    return solid.reshape(-1, 3)
+    return np.asarray(solid.reshape(-1, 3))
 
 
 def _faces() -> list[list[int]]:

@@ -90,11 +90,10 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("python", found[:1], ids=["blender"])
 
 
-@pytest.mark.parametrize(("units", "up", "name"), [("cm", "y", "29.97 fps"), ("m", "z", "wild")])
-def test_fbx_there_and_back(tmp_path, units, up, name):
+def test_fbx_there_and_back(tmp_path):
     pytest.importorskip("bpy", reason="FBX is written and read by Blender: pip install -e '.[blender]'")
-    clip = CLIPS[name]
-    formats.save(clip, tmp_path / "clip.fbx", units=units, up=up)
+    clip = CLIPS["29.97 fps"]
+    formats.save(clip, tmp_path / "clip.fbx")
     back = formats.load(tmp_path / "clip.fbx")
     assert back.fps == pytest.approx(clip.fps, abs=1e-9) and len(back) == len(clip)
     assert np.abs(back.joints() - clip.joints()).max() < 1e-4

@@ -131,9 +131,10 @@ def main() -> None:
 
     if options.flat:
         print(
-            "\n| jobs of 0.5 s | memory of a process that makes motions, MiB | of the one that writes them, MiB |"
+            f"\n| jobs of {SHORT:g} s | memory of a process that makes them, MiB | of the one that writes, MiB "
+            "| processor ms to write a file | KB a second of motion |"
         )
-        print("|---|---|---|")
+        print("|---|---|---|---|---|")
     for count in options.flat:
         with (
             tempfile.TemporaryDirectory() as folder,

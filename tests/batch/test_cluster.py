@@ -23,6 +23,7 @@ Write = Callable[..., Path]
 CLUSTER = """
 import os, sys
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_raylet_start_wait_time_s"] = "300"
 from ray.cluster_utils import Cluster
 cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
 nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
@@ -59,7 +60,7 @@ def test_a_cluster_that_loses_a_machine_makes_what_this_machine_makes(
     tmp_path: Path, small: str, write_jobs: Write, cluster: tuple[str, subprocess.Popen[str]]
 ) -> None:
     address, machines = cluster
-    jobs = write_jobs(120, '{"prompts": ["a person walks"]}', frames=60)
+    jobs = write_jobs(60, '{"prompts": ["a person walks"]}', frames=60)
     out, here = tmp_path / "cluster", tmp_path / "here"
     manifest = out / "manifest.jsonl"
     with subprocess.Popen(
@@ -69,8 +70,8 @@ def test_a_cluster_that_loses_a_machine_makes_what_this_machine_makes(
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
     ) as process:
-        end = time.monotonic() + 900
-        while not manifest.exists() or manifest.read_bytes().count(b"\n") < 20:
+        end = time.monotonic() + 1200
+        while not manifest.exists() or manifest.read_bytes().count(b"\n") < 10:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < end, "no motions came"
             time.sleep(0.5)
@@ -80,9 +81,9 @@ def test_a_cluster_that_loses_a_machine_makes_what_this_machine_makes(
         assert "gone" in machines.stdout.readline()
         made = manifest.read_bytes().count(b"\n")
         stdout, stderr = process.communicate(timeout=1800)
-    assert made < 120, "the machine was lost too late to matter"
+    assert made < 60, "the machine was lost too late to matter"
     told = json.loads(stdout)
-    assert (told["made"], told["failed"]) == (120, 1), stderr
+    assert (told["made"], told["failed"]) == (60, 1), stderr
     assert process.returncode == 1
     assert "Traceback" not in stderr
     done = kmm_batch(jobs, "--out", here, "--weights", small, "--device", "cpu", "--workers", 2)

@@ -211,7 +211,6 @@ def _work(pipe: Connection, weights: str, device: str, batch_size: int | None) -
     except (OSError, ValueError) as error:
         pipe.send(Unable(str(error)))
         return
-    pipe.send(maker.about)
     sending = threading.Lock()
 
     def make(take: Take) -> None:
@@ -220,5 +219,6 @@ def _work(pipe: Connection, weights: str, device: str, batch_size: int | None) -
             pipe.send((take.name, result))
 
     with ThreadPoolExecutor(maker.about.batch_size) as threads, contextlib.suppress(EOFError, OSError):
+        pipe.send(maker.about)
         while True:
             threads.submit(make, pipe.recv())

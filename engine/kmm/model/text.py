@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,13 +68,15 @@ class TextEncoder:
         self.model.eval().requires_grad_(False).to(self.device)
         self.dim = int(self.model.config.hidden_size)
         self._one = lru_cache(_REMEMBERED)(lambda text: self._encode([text]))
+        self._lock = threading.Lock()  # the tokenizer cannot be used by two threads at the same time
 
     def __call__(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """(B, N, dim) latents and (B, N) mask of B texts, padded on the left. A single text is remembered.
 
         On the left, so that a text ends right before the motion that follows it in the generator's sequence.
         """
-        return self._one(texts[0]) if len(texts) == 1 else self._encode(texts)
+        with self._lock:
+            return self._one(texts[0]) if len(texts) == 1 else self._encode(texts)
 
     @torch.inference_mode()
     def _encode(self, texts: list[str]) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@
 
 A motion is made first; then parts of it are given and the rest is made anew with another seed. The jump at a seam is
 the largest change of any joint's velocity from one frame to the next within a frame of any seam, in multiples of what
-the same motion does by itself: the 95th percentile away from the seams. Beside it stands the same of the first motion,
+the same motion does by itself: the 95th percentile away from the seams. Beside it stands that of the first motion,
 which has no seams there: of a maximum over so many frames one expects about 1 by chance.
 """
 

@@ -134,15 +134,15 @@ def _closed(total: int, bent: int) -> Callable[[Clip], Clip]:
 
     def take(clip: Clip) -> Clip:
         nonlocal held, first, seen
-        first = joined(first, clip.slice(0, _BEYOND - len(first)))
-        held, seen = joined(held, clip), seen + len(clip)
+        first = _joined(first, clip.slice(0, _BEYOND - len(first)))
+        held, seen = _joined(held, clip), seen + len(clip)
         if seen < total + _BEYOND:
             ready = min(len(held), max(0, total - bent - (seen - len(held))))
             out, held = held.slice(0, ready), held.slice(ready, len(held))
             return out
         ready = len(held) - bent - _BEYOND
         out = held.slice(0, ready)
-        return joined(out, close(held.slice(ready, len(held)), first)) if bent > 0 else out
+        return _joined(out, close(held.slice(ready, len(held)), first)) if bent > 0 else out
 
     return take
 
@@ -151,7 +151,7 @@ def _nothing() -> Clip:
     return Clip(np.zeros((0, 3)), np.zeros((0, 22, 4)), FPS, np.zeros((0, 4)))
 
 
-def joined(a: Clip, b: Clip) -> Clip:
+def _joined(a: Clip, b: Clip) -> Clip:
     """The frames of one after the other, as they are."""
     assert a.contacts is not None and b.contacts is not None
     return Clip(

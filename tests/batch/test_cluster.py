@@ -23,10 +23,20 @@ Write = Callable[..., Path]
 CLUSTER = """
 import os, sys
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-os.environ["RAY_raylet_start_wait_time_s"] = "300"
+os.environ["RAY_raylet_start_wait_time_s"] = "60"
 from ray.cluster_utils import Cluster
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
-nodes = [cluster.add_node(num_cpus=1) for _ in range(3)]
+
+def patiently(start):
+    # on a busy machine Ray gives a node of its own up after some seconds
+    for attempt in range(5):
+        try:
+            return start()
+        except Exception as error:
+            print(error, file=sys.stderr, flush=True)
+    raise SystemExit("Ray does not start here")
+
+cluster = patiently(lambda: Cluster(initialize_head=True, head_node_args={"num_cpus": 0}))
+nodes = [patiently(lambda: cluster.add_node(num_cpus=1)) for _ in range(3)]
 print(cluster.address, flush=True)
 for line in sys.stdin:
     cluster.remove_node(nodes.pop(), allow_graceful=False)

@@ -45,8 +45,8 @@ class Cluster:
 
         try:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ValueError(f"There is no Ray cluster at {address!r}: {error}") from error
+        except Exception as error:  # what Ray raises is of any type, down to a bare Exception
+            raise ValueError(f"There is no Ray cluster at {address!r}: {_reason(error)}") from error
         self._ray = ray
         self._attempts: dict[str, int] = {}
         self._again: deque[Take] = deque()

@@ -147,6 +147,7 @@ def test_a_worker_that_dies_costs_nothing(small: str) -> None:
     assert sorted(result[0].name for result in seen) == [take.name for take in takes]  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_a_take_that_kills_its_process_is_given_up(small: str) -> None:
     [long] = parse(b'{"prompts": ["a person walks@1800"], "id": "long"}', 1)
     [short] = parse(b'{"prompts": ["a person walks@0.5"], "id": "short"}', 2)
@@ -180,10 +181,10 @@ def test_a_model_that_is_not_there_is_one_sentence(tmp_path: Path, write_jobs: W
 
 def test_one_folder_has_motions_of_one_model(tmp_path: Path, small: str, write_jobs: Write) -> None:
     out = tmp_path / "out"
-    assert kmm_batch(write_jobs(1), "--out", out, "--weights", small).returncode == 0
+    assert kmm_batch(write_jobs(1), "--out", out, "--weights", small, "--workers", 1).returncode == 0
     text = (out / "manifest.jsonl").read_text()
     (out / "manifest.jsonl").write_text(text.replace(json.loads(text)["weights_sha256"], "0" * 64))
-    done = kmm_batch(write_jobs(2), "--out", out, "--weights", small)
+    done = kmm_batch(write_jobs(2), "--out", out, "--weights", small, "--workers", 1)
     assert done.returncode == 1
     assert "other weights" in done.stderr
 
@@ -196,7 +197,7 @@ def test_jobs_keep_to_given_frames(tmp_path: Path, small: str) -> None:
     job = {"prompts": ["a person walks@2"], "seed": 3, "id": "on"}
     jobs = [job | {"constraints": [stretch]}, job | {"id": "no", "constraints": [stretch | {"first": 50}]}]
     text = "".join(f"{json.dumps(line)}\n" for line in jobs)
-    done = kmm_batch("-", "--out", tmp_path / "out", "--weights", small, "--device", "cpu", stdin=text)
+    done = kmm_batch("-", "--out", tmp_path / "out", "--weights", small, "--workers", 1, stdin=text)
     assert done.returncode == 1
     failure = json.loads((tmp_path / "out" / "failed.jsonl").read_text())
     assert failure["job"] == "no"

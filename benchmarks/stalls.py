@@ -6,7 +6,8 @@ Needs what tests/gui needs: Xvfb, xdotool, a Blender ($KMM_BLENDER_EXE or on PAT
 timer notes every pass of Blender's main loop. Between two passes lies all that would make the interface stick: our
 work, Blender's evaluation and its drawing. Two clocks run: the one on the wall, which also counts what else the
 computer does and the drawing that a virtual screen has no graphics card for, and the main thread's own processor
-time, which does not. The first line is Blender as it idles.
+time, which does not. The first two lines are Blender as it idles, and as it idles with its 3D view drawn as often as
+while poses stream in.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def main() -> None:
             )
             print("|---|---|---|---|---|---|---|")
             show("idle", watch(blender, "", IDLE_SECONDS))
+            show("idle, drawn 10 times a second", watch(blender, "", IDLE_SECONDS, redraw=True))
             for seconds in options.seconds:
                 blender.ask(GENERATE.format(seconds=1.0))  # the character is there before
                 blender.wait(f"not {STREAM}.running()", 600)
@@ -74,9 +76,9 @@ def install(folder: Path, resources: Path) -> None:
     window.install(archive, resources)
 
 
-def watch(blender: window.Window, begin: str, seconds: float) -> np.ndarray:
+def watch(blender: window.Window, begin: str, seconds: float, redraw: bool = False) -> np.ndarray:
     """(passes, 2) seconds of each pass, by the wall and by the main thread, until it is done and some more."""
-    blender.ask("passes.start()")
+    blender.ask(f"passes.start({redraw})")
     if begin:
         blender.ask(begin)
         blender.wait(f"not {STREAM}.running() and not {STREAM}._to_announce", 1200)

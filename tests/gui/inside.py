@@ -179,8 +179,9 @@ class Passes:
         self._times: list[tuple[float, float]] = []
         self._timer = self._tick  # Blender knows a timer by the object, and a method is a new one each time
 
-    def start(self) -> None:
-        self._times = []
+    def start(self, redraw: bool = False) -> None:
+        """redraw: have the 3D view drawn ten times a second, as when poses stream in."""
+        self._times, self._redraw, self._redrawn = [], redraw, 0.0
         bpy.app.timers.register(self._timer)
 
     def seconds(self) -> float:
@@ -192,7 +193,12 @@ class Passes:
         return [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(self._times)]
 
     def _tick(self) -> float:
-        self._times.append((time.perf_counter(), time.thread_time()))
+        now = time.perf_counter()
+        self._times.append((now, time.thread_time()))
+        if self._redraw and now > self._redrawn + 0.1:
+            self._redrawn = now
+            for name in ("UI", "WINDOW"):
+                region_of("VIEW_3D", name).tag_redraw()
         return 0.0
 
 

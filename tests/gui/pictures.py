@@ -13,12 +13,8 @@ from PIL import Image
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 #: Picture: the screenshot, and the part of it, in pixels, that shows it best.
 PARTS = {
-    "panel": ("06 accepted", None),
-    "storyboard": ("02 two blocks", (1040, 78, 1322, 560)),
-    "generating": ("03 generating", (1040, 78, 1322, 560)),
-    "takes": ("05 second of two takes", (480, 60, 1322, 640)),
-    "between": ("08 between two poses", (0, 60, 1322, 876)),
-    "engine": ("11 engine", (1040, 78, 1322, 700)),
+    "panel": ("03 generating", None),
+    "two_blocks": ("02 two blocks", (785, 80, 1056, 520)),
 }
 
 

@@ -50,6 +50,13 @@ def open_panel(window: Window) -> None:
     window.click_down("VIEW_3D", "UI", f"{sidebar}.active_panel_category == 'KMM'", across=0.97)
 
 
+def come_nearer(window: Window) -> None:
+    """Turn the mouse wheel in the middle of the 3D view."""
+    left, top, width, height = window.box("VIEW_3D", "WINDOW")
+    for _ in range(5):
+        window.screen.click(left + width // 2, top + height // 2, button=4)
+
+
 SUB_PANELS = ("Motion", "Takes", "Edit", "Retarget", "Engine")
 
 

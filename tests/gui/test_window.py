@@ -50,20 +50,24 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
         window.ask(f"bpy.ops.wm.save_as_mainfile(filepath={str(file)!r})")
         steps.install(window, addon_zip)
         steps.open_panel(window)
+        window.press("Delete", until="'Cube' not in bpy.data.objects")
+        steps.come_nearer(window)
         shot("01 installed")
 
         window.write("blocks[0].prompt", "a person walks", until=f"{BLOCKS}[0].prompt == 'a person walks'")
         window.click("kmm.block_add", until=f"len({BLOCKS}) == 2")
         window.write("blocks[1].prompt", "a person sits down", until=f"'sits' in {BLOCKS}[1].prompt")
-        window.write("blocks[1].seconds", "2", until=f"{BLOCKS}[1].seconds == 2")
+        window.write("blocks[1].seconds", "600", until=f"{BLOCKS}[1].seconds == 600")
         shot("02 two blocks")
 
         window.click("kmm.generate", until=RUNNING)
+        window.wait(f"{STREAM}.generation.frames_done > 0", START_SECONDS)
         shot("03 generating")
         window.click("kmm.cancel(restore=True)", until=f"not {RUNNING}")
         shot("04 cancelled")
         assert window.ask("len(bpy.data.actions)") == 0 and window.ask("'KMM' not in bpy.data.objects")
 
+        window.write("blocks[1].seconds", "2", until=f"{BLOCKS}[1].seconds == 2")
         with steps.sub_panel(window, "Takes"):
             window.write("kmm.takes", "2", until="bpy.context.scene.kmm.takes == 2")
         window.click("kmm.generate", until=f"{RUNNING} or {STREAM}.pending()")
@@ -123,7 +127,7 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
 def pose(window: Window, frame: int, keystrokes: str) -> None:
     """Key all bones at the frame, after a change made by keys."""
     if window.ask("bpy.context.mode") != "POSE":
-        # the lines of the outliner: the scene, the collection, camera, cube and the armature
+        # the lines of the outliner: the scene, the collection, the camera and the armature
         window.click_down("OUTLINER", "WINDOW", "bpy.context.object.type == 'ARMATURE'")
         window.press("ctrl+Tab", until="bpy.context.mode == 'POSE'")
         window.press("a")

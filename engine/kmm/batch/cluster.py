@@ -7,9 +7,11 @@ no folder in common and one process writes the manifest.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -43,11 +45,15 @@ class Cluster:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
         import ray
 
+        self._ray = ray
+        self._stack = contextlib.ExitStack()
+        # what Ray has to say to people goes beside what a command prints for scripts
+        self._stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:  # what Ray raises is of any type, down to a bare Exception
+            self.close()
             raise ValueError(f"There is no Ray cluster at {address!r}: {_reason(error)}") from error
-        self._ray = ray
         self._attempts: dict[str, int] = {}
         self._again: deque[Take] = deque()
         try:
@@ -143,6 +149,7 @@ class Cluster:
     def close(self) -> None:
         """Ends the actors; a cluster that was started here ends with them."""
         self._ray.shutdown()
+        self._stack.close()
 
 
 class _Actor:

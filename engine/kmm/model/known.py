@@ -29,22 +29,21 @@ def known_tokens(tokenizer: Tokenizer, given: Given, frames: int) -> tuple[Tenso
     count = token_count(frames)
     tokens = torch.zeros(count, tokenizer.config.layers, dtype=torch.long)
     known = np.zeros(count, dtype=bool)
-    straight: NDArray[np.float32] | None = None
+    straight: Tensor | None = None  # tokens from the first given frame's on
     for start, length in given.stretches:
         stop = start + length
         first, last = token_count(start), stop // FRAMES_PER_TOKEN
         if stop == frames:  # what the last token holds beyond the end is nobody's
             last = count
         if first < last:
-            at, features = start, _features(_between(given, np.arange(start, stop)))
+            low, made = start, _encoded(tokenizer, given, start, stop)
         else:
-            if straight is None:
-                straight = _features(_between(given, np.arange(given.frames[0], given.frames[-1] + 1)))
-            at, features = int(given.frames[0]), straight
+            low, high = int(given.frames[0]), int(given.frames[-1]) + 1
+            straight = made = _encoded(tokenizer, given, low, high) if straight is None else straight
             first, last = start // FRAMES_PER_TOKEN, token_count(stop)
         known[first:last] = True
-        begin = at // FRAMES_PER_TOKEN
-        tokens[first:last] = encode(tokenizer, features, at % FRAMES_PER_TOKEN)[first - begin : last - begin]
+        begin = low // FRAMES_PER_TOKEN
+        tokens[first:last] = made[first - begin : last - begin]
     return tokens, known
 
 
@@ -57,6 +56,11 @@ def encode(tokenizer: Tokenizer, features: NDArray[np.float32], phase: int = 0) 
     device = next(tokenizer.parameters()).device
     tokens = tokenizer.encode(torch.from_numpy(whole)[None].to(device))[0]
     return tokens[_HELD : len(tokens) - _HELD].cpu()
+
+
+def _encoded(tokenizer: Tokenizer, given: Given, start: int, stop: int) -> Tensor:
+    features = _features(_between(given, np.arange(start, stop)))
+    return encode(tokenizer, features, start % FRAMES_PER_TOKEN)
 
 
 def _between(given: Given, frames: NDArray[np.int64]) -> Clip:

@@ -19,6 +19,19 @@ LOG_LINES = 25  #: of the log's end that are shown
 _items: list[tuple[str, str, str]] = []  # of the menu: Blender needs them to stay
 
 
+def weights_items(_: object, context: bpy.types.Context) -> list[tuple[str, str, str]]:
+    """The weights to choose from, as items of a menu."""
+    python = find_python(preferences.get(context)[0])
+    found = installed_weights(python) if python is not None else []
+    _items[:] = [(w.name, w.name, w.licence) for w in found] or [_none(context)]
+    return _items
+
+
+def _none(context: bpy.types.Context) -> tuple[str, str, str]:
+    chosen = Weights(preferences.get(context)[1], "")
+    return (chosen.name, chosen.name or "Default", "What is chosen in the preferences")
+
+
 class Starts:
     """What operators that start the engine have in common."""
 
@@ -77,7 +90,7 @@ class KMM_OT_use_weights(Starts, bpy.types.Operator):
     bl_idname = "kmm.use_weights"
     bl_label = "Use Weights"
 
-    name: EnumProperty(name="Weights", items=lambda _, context: weights_items(context))
+    name: EnumProperty(name="Weights", items=weights_items)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -129,19 +142,6 @@ def last_lines(log: Path) -> list[str]:
         return log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
     except OSError as error:
         return [str(error)]
-
-
-def weights_items(context: bpy.types.Context) -> list[tuple[str, str, str]]:
-    """The weights to choose from, as items of a menu."""
-    python = find_python(preferences.get(context)[0])
-    found = installed_weights(python) if python is not None else []
-    _items[:] = [(w.name, w.name, w.licence) for w in found] or [_none(context)]
-    return _items
-
-
-def _none(context: bpy.types.Context) -> tuple[str, str, str]:
-    chosen = Weights(preferences.get(context)[1], "")
-    return (chosen.name, chosen.name or "Default", "What is chosen in the preferences")
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -96,7 +96,7 @@ def test_other_weights_are_loaded_at_once(
 ) -> None:
     """Those that come with the engine, by their name from the menu."""
     operators = sys.modules[f"{PACKAGE}.engine_operators"]
-    names = [name for name, *_ in operators.weights_items(bpy.context)]
+    names = [name for name, *_ in operators.weights_items(None, bpy.context)]
     if "kmm-open" not in names:
         pytest.skip("this engine came without weights")
     start_engine(stream)

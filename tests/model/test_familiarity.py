@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -89,3 +90,11 @@ def test_a_pipeline_knows_what_lies_beside_its_weights(tmp_path: Path) -> None:
 def test_no_captions_are_said_to_be_missing() -> None:
     with pytest.raises(ValueError, match="no captions"):
         known.familiarity(lambda texts: torch.zeros(len(texts), 4), [], [])
+
+
+@pytest.mark.parametrize("name", sorted(wt.shipped()))
+def test_what_lies_beside_the_shipped_weights_can_be_read(name: str) -> None:
+    folder = wt.shipped()[name]
+    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    prompts, judge = known_prompts.read(folder, digest), Familiarity.load(folder, digest)
+    assert bool(prompts) == (judge is not None)  # both are of these weights, or neither

@@ -21,6 +21,11 @@ def _board_changed(settings: KMM_Settings, context: bpy.types.Context) -> None:
     markers.update(scene, storyboard.boundaries(scene))
 
 
+def _usable(_: KMM_Settings, obj: bpy.types.Object) -> bool:
+    # a function, for in Blender 5.2 a lambda in an annotation does not see its module
+    return performer.usable(obj)
+
+
 class KMM_Settings(bpy.types.PropertyGroup):
     blocks: CollectionProperty(type=storyboard.KMM_Block)
     active_block: IntProperty(name="Active Block", description="The block whose settings are shown below")
@@ -42,7 +47,7 @@ class KMM_Settings(bpy.types.PropertyGroup):
         description="The KMM armature that gets the motion. Empty: a new one is made. "
         "A KMM armature that is selected and active goes before it",
         type=bpy.types.Object,
-        poll=lambda _, obj: performer.usable(obj),
+        poll=_usable,
     )
     takes: IntProperty(
         name="Takes",

@@ -189,7 +189,8 @@ def test_a_file_saved_in_mid_generation_holds_no_run_state(
     obj = scene.kmm.character
     assert frames_of(obj) == list(range(1, 1 + saved))
     assert set(scene.kmm.keys()) <= {"blocks", "active_block", "character"}
-    assert {k for k in scene.keys() if "kmm" in k} <= {"kmm"} and not list(obj.keys())  # noqa: SIM118
+    assert {k for k in scene.keys() if "kmm" in k} <= {"kmm", "kmm_retargeting"}  # noqa: SIM118
+    assert not list(scene.kmm_retargeting.keys()) and not list(obj.keys())
     assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
 
 

@@ -12,7 +12,7 @@ def stub(script, seed):
     parts = []
     for number, (_, frames) in enumerate(script):
         moving = len(script) == 1 or number < 6
-        parts.append((walk(1.2, frames / FPS) if moving else figure(frames / FPS)))
+        parts.append(walk(1.2, frames / FPS) if moving else figure(frames / FPS))
     ends = np.cumsum([frames for _, frames in script])
     segments = tuple(Segment(p, int(e) - n, int(e)) for (p, n), e in zip(script, ends, strict=True))
     return Clip(

@@ -18,7 +18,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -77,6 +76,8 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
     With `resume`, goes on from `folder/<stage>.ckpt` if it is there; same seed and same number of resumptions
     give the same result. Writes <stage>.ckpt, <stage>.jsonl (log) and <stage>.png (curve) into `folder`.
     """
+    from accelerate import Accelerator  # of the extra `train`; evaluation, which needs none, imports this module too
+
     accelerator = Accelerator(mixed_precision=config.mixed_precision)
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / f"{stage.name}.ckpt"

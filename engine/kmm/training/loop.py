@@ -76,7 +76,8 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
     With `resume`, goes on from `folder/<stage>.ckpt` if it is there; same seed and same number of resumptions
     give the same result. Writes <stage>.ckpt, <stage>.jsonl (log) and <stage>.png (curve) into `folder`.
     """
-    from accelerate import Accelerator  # of the extra `train`; evaluation, which needs none, imports this module too
+    # of the extra `train`: evaluation, which does without, imports this module too
+    from accelerate import Accelerator
 
     accelerator = Accelerator(mixed_precision=config.mixed_precision)
     folder.mkdir(parents=True, exist_ok=True)

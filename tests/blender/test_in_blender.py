@@ -13,6 +13,8 @@ import pytest
 from .conftest import ROOT, run
 
 HERE = Path(__file__).parent
+FILES = [*sorted((HERE / "inside").glob("test_*.py")), HERE / "test_bvh_import.py"]
+NOTHING = 5  #: pytest's exit code where a file has no test of the kind
 LEAVE_AN_ENGINE = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
@@ -30,37 +32,23 @@ if sys.argv[2] == "crash":
 """
 
 
-@pytest.mark.timeout(600)
-def test_inside(blender: str, clean_blender: dict[str, str]) -> None:
-    tests = [str(HERE / "inside"), str(HERE / "test_bvh_import.py")]
-    print(
-        run(
-            [blender, "-m", "pytest", "-q", "-x", "-rs", "-p", "no:cacheprovider", *tests], clean_blender, 580
-        )
-    )
+# a process a file: what one leaves behind in Blender's memory must not be able to fail or crash another
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_inside(blender: str, clean_blender: dict[str, str], file: Path) -> None:
+    print(inside(blender, clean_blender, "not slow", file, 380))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_the_long_rest_inside(blender: str, clean_blender: dict[str, str]) -> None:
-    print(
-        run(
-            [
-                blender,
-                "-m",
-                "pytest",
-                "-q",
-                "-x",
-                "-m",
-                "slow",
-                "-p",
-                "no:cacheprovider",
-                str(HERE / "inside"),
-            ],
-            clean_blender,
-            1180,
-        )
-    )
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_long_rest_inside(blender: str, clean_blender: dict[str, str], file: Path) -> None:
+    print(inside(blender, clean_blender, "slow", file, 1180))
+
+
+def inside(blender: str, environment: dict[str, str], mark: str, file: Path, seconds: float) -> str:
+    options = ["-q", "-x", "-rs", "-m", mark, "-p", "no:cacheprovider"]
+    return run([blender, "-m", "pytest", *options, str(file)], environment, seconds, passes=(0, NOTHING))
 
 
 @pytest.mark.parametrize("end", ["exit", "crash"])

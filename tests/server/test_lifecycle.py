@@ -87,7 +87,9 @@ def test_shutdown_ends_the_requests_of_everyone(start_engine: Start) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to end a process cleanly")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_cleanly(start_engine: Start, number: int) -> None:
-    engine = start_engine()
+    engine = start_engine(
+        "--drain", "0"
+    )  # at once; that a running request may finish is tested in test_shared
     with engine.connect() as client:
         request = client.generate(long_request())
         until_frames(client, request)

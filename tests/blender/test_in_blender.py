@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import ROOT, run
+from .conftest import ROOT, blender_pythons, run
 
 HERE = Path(__file__).parent
 FILES = [*sorted((HERE / "inside").glob("test_*.py")), HERE / "test_bvh_import.py"]
+#: About processes and not about what Blender has in it: in the first Blender always, in the others with -m slow.
+PROCESSES = {"test_engine", "test_installing"}
 NOTHING = 5  #: pytest's exit code where a file has no test of the kind
 LEAVE_AN_ENGINE = """
 import sys, time
@@ -36,6 +38,8 @@ if sys.argv[2] == "crash":
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_inside(blender: str, clean_blender: dict[str, str], file: Path) -> None:
+    if _can_wait(blender, file):
+        pytest.skip("about processes: run in the first Blender, and in all with -m slow")
     print(inside(blender, clean_blender, "not slow", file, 380))
 
 
@@ -43,7 +47,12 @@ def test_inside(blender: str, clean_blender: dict[str, str], file: Path) -> None
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_long_rest_inside(blender: str, clean_blender: dict[str, str], file: Path) -> None:
-    print(inside(blender, clean_blender, "slow", file, 1180))
+    mark = "slow or not slow" if _can_wait(blender, file) else "slow"
+    print(inside(blender, clean_blender, mark, file, 1180))
+
+
+def _can_wait(blender: str, file: Path) -> bool:
+    return file.stem in PROCESSES and blender != blender_pythons()[0]
 
 
 def inside(blender: str, environment: dict[str, str], mark: str, file: Path, seconds: float) -> str:

@@ -57,7 +57,8 @@ def _can_wait(blender: str, file: Path) -> bool:
 
 def inside(blender: str, environment: dict[str, str], mark: str, file: Path, seconds: float) -> str:
     options = ["-q", "-x", "-rs", "-m", mark, "-p", "no:cacheprovider"]
-    return run([blender, "-m", "pytest", *options, str(file)], environment, seconds, passes=(0, NOTHING))
+    passes = (0, NOTHING) if mark == "slow" else (0,)
+    return run([blender, "-m", "pytest", *options, str(file)], environment, seconds, passes)
 
 
 @pytest.mark.parametrize("end", ["exit", "crash"])

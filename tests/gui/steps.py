@@ -64,10 +64,12 @@ SUB_PANELS = ("Motion", "Takes", "Edit", "Retarget", "Engine")
 def sub_panel(window: Window, name: str) -> Iterator[None]:
     """The sub-panel open for a while: a click on its header, and another one afterwards.
 
-    The headers are no buttons that could be found by pointing, but they come in a known order, a line each.
+    The headers are no buttons that could be found by pointing, but they come in a known order, a line each, and the
+    last one has a button.
     """
-    x, y = window.find("kmm.generate")
-    place = x - 60, y + 36 + 25 * SUB_PANELS.index(name)
+    left, _, _, _ = window.box("VIEW_3D", "UI")
+    _, y = window.find("_engine()")
+    place = left + 80, y - 25 * SUB_PANELS[::-1].index(name)
     _toggle(window, place)
     yield
     _toggle(window, place)

@@ -75,7 +75,7 @@ def lock_feet(clip: Clip, offsets: ArrayLike = REST_OFFSETS, fixed: Flags | None
         moved = np.flatnonzero(np.abs(shift).max(-1) > 1e-9)
         if len(moved):
             held = _presence(touching[:, 1], lift)
-            turned = _bend(leg, joints[moved], world[moved], shift[moved], held[moved])
+            turned = bend_legs(leg, joints[moved], world[moved], shift[moved], held[moved])
             rotations[moved[:, None], [leg.hip, leg.knee, leg.ankle]] = turned
     return replace(clip, rotations=rotations)
 
@@ -158,10 +158,11 @@ def _presence(flags: Flags, blend: int) -> Array:
     return smoothstep(1 - np.minimum(*near) / blend)
 
 
-def _bend(leg: Leg, joints: Array, world: Array, shift: Array, held: Array) -> Array:
+def bend_legs(leg: Leg, joints: Array, world: Array, shift: Array, held: Array) -> Array:
     """Local rotations (n, 3, 4) of hip, knee and ankle that shift the foot by (n, 2) along the floor.
 
-    held: (n,) how much the toe must be where it is wanted, at the cost of the foot's pitch.
+    joints, world: (n, 22, 3) and (n, 22, 4) as `kmm.clip.forward_kinematics` gives them. held: (n,) how much the toe
+    must be where it is wanted, at the cost of the foot's pitch.
     """
     hip, knee, ankle, toe = (joints[:, j] for j in (leg.hip, leg.knee, leg.ankle, leg.toe))
     to = toe + np.concatenate([shift, np.zeros((len(shift), 1))], axis=-1)

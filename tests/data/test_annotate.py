@@ -4,8 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kmm.clip import Clip
 from kmm.data.annotate import actions, annotate, segments
+from kmm.data.blending import lead_steps
 from kmm.data.signals import signals
 from kmm.data.wording import swap_left_right
+from kmm.editing import concatenate
 
 from .figures import HEIGHT, bump, constant, figure, jump, ramp, run, walk
 
@@ -139,3 +141,12 @@ def test_captions_are_inside_the_clip_and_repeatable():
     assert found == annotate(clip, seed=3)
     assert texts(clip)
     assert all(0 <= c.start < c.end <= len(clip) and c.origin == "motion" for c in found)
+
+
+def test_treading_on_the_spot_between_standing_is_found_where_it_is():
+    tread = lead_steps(walk(1.1, 3.0), 0.0, 0.0)
+    clip = concatenate(figure(2.0), tread, figure(2.0))
+    found = {a.kind: a for a in actions(signals(clip))}
+    assert set(found) == {"stand", "walk_in_place"}
+    assert found["walk_in_place"].start == pytest.approx(60, abs=20)
+    assert found["walk_in_place"].end == pytest.approx(150, abs=20)

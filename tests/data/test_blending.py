@@ -4,10 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kmm import rotations as rot
 from kmm.clip import heading
-from kmm.data.blending import FADE, bend_path, with_arms
+from kmm.data.annotate import actions
+from kmm.data.blending import FADE, backwards, bend_knees, bend_path, lead_steps, scale_turn, with_arms
+from kmm.data.signals import signals
 from kmm.skeleton import JOINT_INDEX, JOINT_NAMES
 
-from .figures import figure, walk
+from .figures import bump, figure, ramp, run, walk
 
 
 @given(st.floats(-180, 180), st.integers(0, 60), st.integers(2, 60))
@@ -49,3 +51,61 @@ def test_arms_of_another_motion_come_and_go(side, start):
 def test_arms_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         with_arms(walk(1.2, 1.0), figure(2.0), "left", 0)
+
+
+@given(st.floats(0.5, 2.0), st.floats(-120, 120))
+def test_a_scaled_turn_goes_so_much_farther_and_is_the_same_else(share, degrees):
+    clip = figure(3.0, yaw=ramp(0.0, degrees, 0.8, 2.2))
+    got = scale_turn(clip, share)
+    turned = np.degrees(np.unwrap(heading(got.rotations[:, 0])))
+    assert turned[-1] - turned[0] == pytest.approx(share * degrees, abs=0.02 * abs(degrees) + 1e-3)
+    np.testing.assert_array_equal(got.rotations[:, 1:], clip.rotations[:, 1:])
+    np.testing.assert_array_equal(got.translation[:, 2], clip.translation[:, 2])
+
+
+ANKLES = [JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"]]
+
+
+@given(st.floats(-50, 50), st.floats(0.0, 1.0))
+def test_steps_led_elsewhere_go_there_and_feet_that_stood_stand(degrees, share):
+    clip = walk(1.1, 4.0)
+    got = lead_steps(clip, degrees, share)
+    way = got.translation[-1] - got.translation[0]
+    length = share * np.linalg.norm(clip.translation[-1] - clip.translation[0])
+    angle = np.radians(degrees)  # the figure faces -Y
+    np.testing.assert_allclose(
+        way[:2], length * np.array([np.sin(angle), -np.cos(angle)]), atol=0.01 * length + 0.01
+    )
+    before, after = clip.joints()[:, ANKLES, :2], got.joints()[:, ANKLES, :2]
+    slid = np.linalg.norm(np.diff(after, axis=0), axis=-1)[
+        np.linalg.norm(np.diff(before, axis=0), axis=-1) < 1e-4
+    ]
+    assert np.median(slid) < 1e-3 and slid.max() < 0.02  # where a leg would have to be longer than it is
+    np.testing.assert_allclose(heading(got.rotations[:, 0]), heading(clip.rotations[:, 0]), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "degrees, share, kind",
+    [(40, 0.9, "walk_diagonal_left"), (-40, 0.9, "walk_diagonal_right"), (0, 0, "walk_in_place")],
+)
+def test_what_led_steps_are_called(degrees, share, kind):
+    assert {a.kind for a in actions(signals(lead_steps(walk(1.1, 4.0), degrees, share)))} == {kind}
+
+
+@given(st.floats(0.1, 0.5), st.floats(0, 40))
+def test_bent_knees_lower_the_pelvis_over_feet_that_stay(depth, lean):
+    clip = figure(3.0)
+    down = bump(1.0, 0.5, 2.5)(np.arange(len(clip)) / clip.fps)
+    got = bend_knees(clip, down, depth, lean)
+    np.testing.assert_allclose(clip.translation[:, 2] - got.translation[:, 2], depth * down, atol=1e-6)
+    np.testing.assert_allclose(got.joints()[:, ANKLES], clip.joints()[:, ANKLES], atol=1e-3)
+    np.testing.assert_allclose(got.rotations[down == 0], clip.rotations[down == 0], atol=1e-6)
+
+
+def test_a_motion_backwards_twice_is_itself_and_who_ran_ahead_runs_backward():
+    clip = run(2.6, 3.0)
+    again = backwards(backwards(clip))
+    np.testing.assert_array_equal(again.rotations, clip.rotations)
+    np.testing.assert_array_equal(again.translation, clip.translation)
+    (found,) = actions(signals(backwards(clip)))
+    assert found.kind == "run_backward"

@@ -1,4 +1,4 @@
-"""Motions changed in part: a path bent so that it turns, arms taken from another motion."""
+"""Motions changed in part: path and turns, where steps lead, the course of time, bent knees, other arms."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmm import rotations as rot
-from kmm.clip import Clip
+from kmm.clip import Clip, forward_kinematics, heading
+from kmm.data.signals import smooth
+from kmm.foot_lock import LEGS, bend_legs
+from kmm.retarget.limb_ik import reach
 from kmm.skeleton import JOINT_INDEX
 
 ARM = ("collar", "shoulder", "elbow", "wrist")
 FADE = 8  # frames in which arms go over into the other motion
+STEADY = 0.5  # seconds: the heading that steps are led by has no sway of single steps
+
+Array = NDArray[np.floating]
 
 
 def bend_path(clip: Clip, degrees: float, start: int, stop: int) -> Clip:
@@ -22,7 +28,17 @@ def bend_path(clip: Clip, degrees: float, start: int, stop: int) -> Clip:
     little for gentle turns (path editing: Gleicher, "Motion Path Editing", I3D 2001).
     """
     at = np.clip((np.arange(len(clip)) - start) / max(1, stop - 1 - start), 0.0, 1.0)
-    yaw = np.radians(degrees) * at * at * (3 - 2 * at)
+    return _turned(clip, np.radians(degrees) * at * at * (3 - 2 * at))
+
+
+def scale_turn(clip: Clip, share: float) -> Clip:
+    """The clip turning by `share` of what it turns: 0.5 half as far, in the same time."""
+    yaw = np.unwrap(heading(clip.rotations[:, 0].astype(float)))
+    return _turned(clip, (share - 1) * smooth(yaw - yaw[0], 0.1 * clip.fps))
+
+
+def _turned(clip: Clip, yaw: Array) -> Clip:
+    """Body and steps turned by (T,) radians to the left."""
     turns = rot.from_rotvec(yaw[:, None] * np.array([0.0, 0.0, 1.0]))
     steps = rot.apply(turns[1:], np.diff(clip.translation, axis=0))
     path = np.concatenate([clip.translation[:1], clip.translation[:1] + np.cumsum(steps, axis=0)])
@@ -30,6 +46,75 @@ def bend_path(clip: Clip, degrees: float, start: int, stop: int) -> Clip:
     rotations = clip.rotations.copy()
     rotations[:, 0] = rot.multiply(turns, rotations[:, 0])
     return replace(clip, translation=path, rotations=rotations)
+
+
+def backwards(clip: Clip) -> Clip:
+    """The clip from its end to its start: who got down gets up, who ran ahead runs backward."""
+    contacts = None if clip.contacts is None else clip.contacts[::-1]
+    return replace(
+        clip,
+        translation=clip.translation[::-1],
+        rotations=clip.rotations[::-1],
+        contacts=contacts,
+        segments=(),
+    )
+
+
+def lead_steps(clip: Clip, degrees: float, share: float) -> Clip:
+    """A straight walk or run whose steps lead `degrees` to the left of where the body faces, `share` as long.
+
+    0 degrees and 0.0 make it walk on the spot. What the feet and the body go ahead, against each other, is turned and
+    shortened alike, so that feet that stood still stand still; the legs follow by two-bone inverse kinematics.
+    """
+    joints, world = forward_kinematics(clip.translation.astype(float), clip.rotations.astype(float))
+    yaw = smooth(np.unwrap(heading(clip.rotations[:, 0].astype(float))), STEADY * clip.fps)
+    ahead = np.stack([np.sin(yaw), -np.cos(yaw)], axis=-1)
+    left = np.stack([np.cos(yaw), np.sin(yaw)], axis=-1)
+    angle = np.radians(degrees)
+    #: what a metre ahead becomes, less itself
+    change = (share * np.cos(angle) - 1) * ahead + share * np.sin(angle) * left
+
+    steps = np.diff(joints[:, 0, :2], axis=0)
+    gone = (steps * ahead[1:]).sum(-1, keepdims=True) * change[1:]
+    feet = joints[:, [leg.ankle for leg in LEGS], :2] - joints[:, :1, :2]
+    apart = (feet * ahead[:, None]).sum(-1)
+    apart = apart - apart.mean()
+    rotations = clip.rotations.copy()
+    for side, leg in enumerate(LEGS):
+        turned = bend_legs(leg, joints, world, apart[:, side, None] * change, np.zeros(len(clip)))
+        rotations[:, [leg.hip, leg.knee, leg.ankle]] = turned
+    translation = clip.translation.copy()
+    translation[1:, :2] += np.cumsum(gone, axis=0)
+    return replace(clip, translation=translation, rotations=rotations)
+
+
+def bend_knees(clip: Clip, down: Array, depth: float, lean: float) -> Clip:
+    """A standing body that gets down on its feet, which stay where they are: a squat.
+
+    down: (T,) how far down, 0 standing and 1 lowest. depth: metres by which the pelvis is lowered then, and goes back
+    by a quarter of that. lean: degrees by which the trunk leans ahead then, half of it made up for by the neck.
+    """
+    down = np.asarray(down, float)
+    joints, world = forward_kinematics(clip.translation.astype(float), clip.rotations.astype(float))
+    yaw = heading(clip.rotations[:, 0].astype(float))
+    back = -np.stack([np.sin(yaw), -np.cos(yaw), np.zeros(len(clip))], axis=-1)
+    translation = clip.translation + depth * down[:, None] * (0.25 * back - np.array([0.0, 0.0, 1.0]))
+    left = np.stack([np.cos(yaw), np.sin(yaw), np.zeros(len(clip))], axis=-1)
+    ahead = np.radians(lean) * down[:, None]
+    rotations = clip.rotations.astype(float)
+    rotations[:, 0] = rot.multiply(rot.from_rotvec(ahead * left), rotations[:, 0])
+    up = rot.from_rotvec(-0.5 * ahead * np.array([1.0, 0.0, 0.0]))
+    rotations[:, JOINT_INDEX["neck"]] = rot.multiply(up, rotations[:, JOINT_INDEX["neck"]])
+    lowered, moved = forward_kinematics(translation, rotations)
+    for leg in LEGS:
+        hip, knee, ankle = (lowered[:, j] for j in (leg.hip, leg.knee, leg.ankle))
+        hinge = rot.apply(moved[:, leg.hip], np.array([1.0, 0.0, 0.0]))
+        upper, lower = reach(hip, knee, ankle, joints[:, leg.ankle], hinge)
+        at_hip, at_knee = rot.multiply(upper, moved[:, leg.hip]), rot.multiply(lower, moved[:, leg.knee])
+        rotations[:, leg.hip] = rot.multiply(rot.inv(moved[:, 0]), at_hip)
+        rotations[:, leg.knee] = rot.multiply(rot.inv(at_hip), at_knee)
+        rotations[:, leg.ankle] = rot.multiply(rot.inv(at_knee), world[:, leg.ankle])
+    return replace(clip, translation=translation, rotations=rotations)
 
 
 def with_arms(clip: Clip, arms: Clip, side: str, start: int) -> Clip:

@@ -2,8 +2,10 @@
 
 A motion graph walked at random (Kovar, Gleicher and Pighin, "Motion Graphs", SIGGRAPH 2002): from a piece of one
 recording to a piece of another through the pair of frames at which joints are and move most alike; the seam is
-smoothed by `kmm.editing.concatenate`. On the way a walk may be bent to turn by so many degrees, and arms may do what
-the arms of another recording do. What the result shows is read from its motion afterwards, as for every recording.
+smoothed by `kmm.editing.concatenate`. On the way a walk may be bent to turn by so many degrees, a turn made as large
+as people ask for, and arms may do what the arms of another recording do. Some of the motions wander, the others are
+what people ask for: one thing, once or some times, standing before and after it. What the result shows is read from
+its motion afterwards, as for every recording.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from numpy.typing import NDArray
 from kmm import rotations as rot
 from kmm.clip import FPS, Clip, heading
 from kmm.data.annotate import actions
-from kmm.data.blending import bend_path, with_arms
+from kmm.data.blending import bend_path, scale_turn, with_arms
+from kmm.data.derived import derive
 from kmm.data.records import Recording
 from kmm.data.signals import signals
 from kmm.editing import concatenate
@@ -31,15 +34,30 @@ SPECIAL = re.compile(
     "roll|boxing|drunk|crawl|sneak|hop|whirl|in place|in all directions|exercise|stance"
 )
 STANDS = 0.3  #: share of pieces that are standing still: where one stops, and from where one sets off
-SLACK = round(0.25 * FPS)  # frames around a piece in which it may be entered and left
-SHORTEST, LONGEST = round(0.9 * FPS), round(3.5 * FPS)  # of a piece that may be cut: walking, standing
+#: Frames around a piece in which it may be entered and left, and inside one that may not be cut anywhere.
+SLACK, INSIDE = round(0.25 * FPS), round(0.1 * FPS)
+SHORTEST, LONGEST = round(0.9 * FPS), round(4.0 * FPS)  # of a piece that may be cut: walking, standing
 BENT, ARMED = 0.35, 0.25  #: shares of walks that are bent, and of steady pieces that get other arms
 AGAIN = 0.15  #: share of jumps, kicks and the like that are done once more
-RETIMED, SPEEDS = 0.3, (0.85, 1.18)  #: share of pieces that are played slower or faster, and by how much
+RETIMED, SPEEDS = 0.3, (0.75, 1.3)  #: share of pieces that are played slower or faster, and by how much
 #: Metres: mean distance of joints plus that of their velocities over LOOK_AHEAD; more than FAR apart do not meet.
 LOOK_AHEAD, FAR = 0.12, 0.30
 KINDS_TRIED, PIECES_TRIED = 4, 8  # for a join
 GAIT_WEIGHT = 2.0  #: most sequences that people ask for have a walk in them
+ASKED = 0.6  #: share of motions that are one thing as people ask for it
+BACK = 0.08  #: share of those that are: going, turning, going on
+#: Kinds that are asked for more often than others, and how much more.
+POPULAR, OFTEN = (
+    re.compile("walk_forward|walk_in_place|walk_diagonal|run_|turn_|jump$|jump_forward|squat|punch"),
+    3.0,
+)
+COUNTED = re.compile("jump|squat|kick|punch|turn_")  #: kinds that are done once, twice or three times
+TIMES = (0.5, 0.3, 0.2)
+ANGLES = (45.0, 90.0, 90.0, 90.0, 135.0, 180.0, 180.0, 180.0, 270.0, 360.0)  #: turns that people ask for
+SCALED, SCALES = (
+    0.75,
+    (0.6, 1.6),
+)  #: share of turns made as large as one of these, and how much they may change
 
 Array = NDArray[np.floating]
 
@@ -53,6 +71,7 @@ class Piece:
     kind: str
     start: int
     end: int
+    amount: float = 0.0  #: degrees turned
 
     @property
     def steady(self) -> bool:
@@ -63,36 +82,82 @@ class Piece:
 class Joiner:
     """Draws joined motions from plain recordings; the same recordings and generator give the same motions."""
 
-    def __init__(self, recordings: Sequence[Recording]) -> None:
-        self.recordings = [r for r in recordings if r.style in PLAIN and not SPECIAL.search(r.action or "")]
+    def __init__(self, recordings: Sequence[Recording], seed: int = 0) -> None:
+        plain = [r for r in recordings if r.style in PLAIN and not SPECIAL.search(r.action or "")]
+        self.recordings = list(plain)
         self.clips: dict[tuple[int, bool], Clip] = {}
         self.spaces: dict[tuple[int, bool], Array] = {}
         self.kinds: dict[str, list[Piece]] = defaultdict(list)
         self.gestures: list[tuple[str, Clip]] = []  # side, arms from hanging to hanging
-        for index, recording in enumerate(self.recordings):
-            for action in actions(signals(recording.clip)) if len(recording.clip) > 1 else ():
-                whole = action.kind.startswith(("raise_lower", "wave"))
-                if action.channel == "arms" and whole:
-                    side = action.kind.rsplit("_", 1)[1]
-                    self.gestures.append((side, recording.clip.slice(action.start, action.end)))
-                if action.channel == "body" or whole:
-                    self.kinds[action.kind].append(Piece(index, False, action.kind, action.start, action.end))
+        for index, recording in enumerate(plain):
+            self._read(index, recording.clip)
+        for derived in derive(plain, np.random.default_rng(seed)):
+            self.recordings.append(derived.recording)
+            self._read(len(self.recordings) - 1, derived.recording.clip, derived.kinds)
         self.names = sorted(k for k in self.kinds if k != "stand")
         weight = np.array([sum(p.end - p.start for p in self.kinds[k]) ** 0.5 for k in self.names])
         weight *= [GAIT_WEIGHT if k.startswith(("walk", "run")) else 1.0 for k in self.names]
         self.weight = weight / weight.sum()
+        asking = np.array([OFTEN if POPULAR.match(k) else 1.0 for k in self.names])
+        self.asking = asking / asking.sum()
 
-    def draw(self, rng: np.random.Generator, seconds: float = 9.0) -> Clip | None:
-        """A motion of about `seconds`, or None where nothing fits onto the first piece."""
+    def _read(self, index: int, clip: Clip, kinds: re.Pattern[str] | None = None) -> None:
+        """Keep the pieces of a clip, of some kinds only if these are given."""
+        for action in actions(signals(clip)) if len(clip) > 1 else ():
+            if kinds is not None and not kinds.match(action.kind):
+                continue
+            whole = action.kind.startswith(("raise_lower", "wave"))
+            if action.channel == "arms" and whole:
+                side = action.kind.rsplit("_", 1)[1]
+                self.gestures.append((side, clip.slice(action.start, action.end)))
+            if action.channel == "body" or whole:
+                piece = Piece(index, False, action.kind, action.start, action.end, action.amount)
+                self.kinds[action.kind].append(piece)
+
+    def draw(self, rng: np.random.Generator) -> Clip | None:
+        """A motion, or None where nothing fits onto a piece."""
+        return self.asked(rng) if rng.random() < ASKED else self.wander(rng, float(rng.uniform(4.0, 12.0)))
+
+    def wander(self, rng: np.random.Generator, seconds: float) -> Clip | None:
+        """A motion of about `seconds` that does one thing after another."""
         piece = self._piece(rng, self._kind(rng, None))
         parts = [self._entered(piece, rng)]
         while sum(map(len, parts)) < seconds * FPS:
-            found = self._next(parts[-1], piece, rng)
-            if found is None:
+            for _ in range(KINDS_TRIED):
+                kind = piece.kind if not piece.steady and rng.random() < AGAIN else self._kind(rng, piece)
+                if (found := self._next(parts[-1], piece, kind, rng)) is not None:
+                    break
+            else:
                 break
             parts[-1], piece, part = found
             parts.append(part)
         return concatenate(*parts).canonical() if len(parts) > 1 else None
+
+    def asked(self, rng: np.random.Generator) -> Clip | None:
+        """A motion as people ask for it."""
+        kinds = self._script(rng)
+        piece = self._piece(rng, kinds[0])
+        parts = [self._entered(piece, rng)]
+        for kind in kinds[1:]:
+            found = self._next(parts[-1], piece, kind, rng)
+            if found is None:
+                return None
+            parts[-1], piece, part = found
+            parts.append(part)
+        return concatenate(*parts).canonical()
+
+    def _script(self, rng: np.random.Generator) -> list[str]:
+        """Kinds that follow one another."""
+        turns = [k for k in self.names if k.startswith(("turn_", "walk_turn_"))]
+        if rng.random() < BACK and turns and "walk_forward" in self.kinds:
+            kinds = ["walk_forward", turns[rng.integers(len(turns))], "walk_forward"]
+        else:
+            kind = self.names[rng.choice(len(self.names), p=self.asking)]
+            kinds = [kind] * (1 + int(rng.choice(3, p=TIMES)) if COUNTED.match(kind) else 1)
+        if "stand" in self.kinds:
+            before, after = rng.random(2) < _standing(kinds)
+            kinds = ["stand"] * bool(before) + kinds + ["stand"] * bool(after)
+        return kinds
 
     def _kind(self, rng: np.random.Generator, before: Piece | None) -> str:
         if "stand" in self.kinds and (before is None or before.kind != "stand") and rng.random() < STANDS:
@@ -126,6 +191,8 @@ class Joiner:
         part = clip.slice(start, stop)
         if rng.random() < RETIMED:
             part = replace(part, fps=part.fps * float(rng.uniform(*SPEEDS))).resample(FPS)
+        if piece.kind.startswith("turn_") and rng.random() < SCALED:
+            part = scale_turn(part, _share(piece.amount, rng))
         if piece.kind.startswith(("walk_forward", "run_forward")) and rng.random() < BENT:
             part = bend_path(part, *_bend(len(part), rng))
         if piece.steady and self.gestures and rng.random() < ARMED:
@@ -144,29 +211,31 @@ class Joiner:
         slower = replace(arms, fps=arms.fps / float(rng.uniform(1.0, 1.8)))
         return side, slower.resample(FPS)
 
-    def _next(self, part: Clip, piece: Piece, rng: np.random.Generator) -> tuple[Clip, Piece, Clip] | None:
-        """What is left of `part`, the piece that follows, and its motion; None where none fits."""
-        least = max(1, len(part) - 2 * SLACK) if not piece.steady else max(2, len(part) - SLACK)
+    def _next(
+        self, part: Clip, piece: Piece, kind: str, rng: np.random.Generator
+    ) -> tuple[Clip, Piece, Clip] | None:
+        """What is left of `part`, the piece of a kind that follows, and its motion; None where none fits."""
+        least = max(1, len(part) - SLACK - INSIDE) if not piece.steady else max(2, len(part) - SLACK)
         leave = np.arange(min(least, len(part) - 1), len(part))
         here = pose_space(part)[leave]
-        for _ in range(KINDS_TRIED):
-            best: tuple[float, int, Piece, int] | None = None
-            kind = piece.kind if not piece.steady and rng.random() < AGAIN else self._kind(rng, piece)
-            for _ in range(PIECES_TRIED):
-                other = self._piece(rng, kind)
-                enter = self._entries(other)
-                cost = np.abs(here[:, None] - self._space(other)[enter][None]).mean(-1) * 3
-                i, j = np.unravel_index(int(cost.argmin()), cost.shape)
-                if cost[i, j] < FAR and (best is None or cost[i, j] < best[0]):
-                    best = (float(cost[i, j]), int(leave[i]), other, int(enter[j]))
-            if best is not None:
-                _, leaving, other, entering = best
-                return part.slice(0, leaving), other, self._entered(other, rng, entering)
-        return None
+        best: tuple[float, int, Piece, int] | None = None
+        for _ in range(PIECES_TRIED):
+            other = self._piece(rng, kind)
+            if kind == piece.kind:  # once more with the same side
+                other = replace(other, mirrored=piece.mirrored)
+            enter = self._entries(other)
+            cost = np.abs(here[:, None] - self._space(other)[enter][None]).mean(-1) * 3
+            i, j = np.unravel_index(int(cost.argmin()), cost.shape)
+            if cost[i, j] < FAR and (best is None or cost[i, j] < best[0]):
+                best = (float(cost[i, j]), int(leave[i]), other, int(enter[j]))
+        if best is None:
+            return None
+        _, leaving, other, entering = best
+        return part.slice(0, leaving), other, self._entered(other, rng, entering)
 
     def _entries(self, piece: Piece) -> NDArray[np.integer]:
         """Frames at which a piece may be entered."""
-        last = max(piece.start + 1, piece.end - SHORTEST) if piece.steady else piece.start + SLACK
+        last = max(piece.start + 1, piece.end - SHORTEST) if piece.steady else piece.start + INSIDE
         return np.arange(max(0, piece.start - SLACK), min(last, len(self._space(piece))))
 
 
@@ -191,20 +260,37 @@ def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
     return degrees, start, start + span
 
 
+def _standing(kinds: list[str]) -> tuple[float, float]:
+    """How often one stands before and after these: not where one sits, lies or runs."""
+    first, last = kinds[0], kinds[-1]
+    if first.startswith("run"):
+        return 0.1, 0.1
+    if first.startswith("walk"):
+        return 0.35, 0.35
+    low = ("sit", "lie", "kneel", "crouch")
+    return 0.0 if first in low or first.startswith("up_") else 0.6, 0.0 if last.startswith(low) else 0.75
+
+
+def _share(amount: float, rng: np.random.Generator) -> float:
+    """By how much to scale a turn of so many degrees, to be one that people ask for; 1 where none is near."""
+    shares = [a / abs(amount) for a in ANGLES if SCALES[0] <= a / max(1.0, abs(amount)) <= SCALES[1]]
+    return shares[rng.integers(len(shares))] if shares else 1.0
+
+
 def join(recordings: Sequence[Recording], count: int, seed: int = 0) -> list[Recording]:
     """`count` joined recordings for training, from recordings of one split; fewer where few pieces meet."""
     rng = np.random.default_rng(seed)
-    joiner = Joiner(recordings)
+    joiner = Joiner(recordings, seed)
     if not joiner.names:
         return []
     commercial = all(r.commercial is True for r in joiner.recordings)
     split = joiner.recordings[0].split
     found: list[Recording] = []
-    for _ in range(2 * count):
+    for _ in range(4 * count):
         if len(found) == count:
             break
-        clip = joiner.draw(rng, float(rng.uniform(4.0, 12.0)))
-        if clip is not None and len(clip) > 2 * FPS:
+        clip = joiner.draw(rng)
+        if clip is not None and len(clip) > 1.5 * FPS:
             name = f"joined-{len(found)}"
             found.append(Recording("joined", name, name, split, clip, commercial=commercial or None))
     return found

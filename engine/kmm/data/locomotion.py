@@ -255,8 +255,11 @@ def _stay(s: Signals, a: int, b: int) -> list[Action]:
     together = float(np.mean(s.clearance[a:b].min(1) > 0.06))
     fewer = min(len(r) for r in lifted)
     if fewer >= 2 and together < 0.05:
-        steady = max(j - i for r in lifted for i, j in r) < s.fps
-        return [Action("walk_in_place", a, b)] if 2 * fewer * s.fps / (b - a) > 1.0 and steady else []
+        # from the first lift to the last: one may stand before and after
+        i, j = a + min(r[0][0] for r in lifted), a + max(r[-1][1] for r in lifted)
+        steady = max(q - p for r in lifted for p, q in r) < s.fps
+        treading = steady and 2 * fewer * s.fps / (j - i) > 1.0
+        return [*_stay(s, a, i), Action("walk_in_place", i, j), *_stay(s, j, b)] if treading else []
     # the feet may still be settling at the ends
     planted = runs(s.clearance[a:b].max(1) < 0.06)
     i, j = max(planted, key=lambda r: r[1] - r[0], default=(0, 0))

@@ -11,6 +11,7 @@ from kmm.data.signals import Signals
 from kmm.skeleton import STANDING_HEIGHT
 
 OFF_FLOOR = 0.05  # metres below which a foot still counts as on the floor
+AGAIN = 1.4  # seconds on the floor between jumps that are one action with a count
 LOW_ON, LOW_OFF = 0.78, 0.86  # pelvis heights of a body that is down
 
 
@@ -41,7 +42,7 @@ def jumps(s: Signals) -> list[Action]:
     found: list[Action] = []
     group: list[tuple[int, int]] = []
     for flight in [*flights, None]:
-        if group and (flight is None or flight[0] - group[-1][1] > 1.0 * s.fps):
+        if group and (flight is None or flight[0] - group[-1][1] > AGAIN * s.fps):
             found += _jump(s, group)
             group = []
         if flight is not None:

@@ -13,6 +13,7 @@ from kmm.model.keyframes import gamma, key_frames
 from kmm.training.segments import Batch, Segments
 
 NO_TEXT = 0.1  #: share of examples without their text, for classifier-free guidance
+MUTED = 0.12  #: share of a text's word pieces that are not read, so that no single word decides
 CORRUPT = 0.05  #: share of visible tokens shown wrong, since generation makes mistakes too
 
 
@@ -73,16 +74,17 @@ def losses(
     base = batch.tokens[..., 0]
     shown, restore = corrupt(base, masked, batch.layout.role > 0, module.mask_token, rng)
     drop = torch.from_numpy(rng.random(len(base)) < NO_TEXT).to(device)
-    text, text_mask = module.read_text(batch.text, batch.text_mask, drop)
+    heard = mute(batch.text_mask, rng)
+    text, text_mask = module.read_text(batch.text, heard, drop)
     logits = module.logits(text, text_mask, shown, batch.layout)
     layer = int(rng.integers(1, module.config.token_layers))
     noise = torch.from_numpy(rng.integers(0, module.mask_token, batch.tokens.shape)).to(device)
     wrong = torch.from_numpy(rng.random(noise.shape) < CORRUPT).to(device)
     seen = torch.where(wrong, noise, batch.tokens)
     residual = module.residual_logits(text, text_mask, seen, layer, batch.layout)
-    plain, _ = module.read_text(batch.text, batch.text_mask)
+    plain, _ = module.read_text(batch.text, heard)
     alignment = module.alignment.loss(
-        module.alignment.embed_text(plain, batch.text_mask),
+        module.alignment.embed_text(plain, heard),
         module.alignment.embed_motion(quantized, segment),
         batch.same,
     )
@@ -92,6 +94,14 @@ def losses(
         "alignment": alignment,
         "accuracy": (logits.argmax(-1) == base)[masked].float().mean(),
     }
+
+
+def mute(mask: Tensor, rng: np.random.Generator) -> Tensor:
+    """(B, N) a text's mask without some of its word pieces, never without its first and its last one."""
+    muted = torch.from_numpy(rng.random(mask.shape) < MUTED).to(mask.device)
+    first = mask & (mask.cumsum(-1) == 1)
+    muted[:, -1] = False
+    return mask & (~muted | first)
 
 
 def choose_masked(latents: Tensor, segment: Tensor, rng: np.random.Generator, objective: Objective) -> Tensor:

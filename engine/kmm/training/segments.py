@@ -70,19 +70,19 @@ class TokenBank:
 
 
 class TextBank:
-    """Encoder latents of every distinct text, computed once (the encoder is frozen)."""
+    """Encoder latents of texts, each computed when it is first asked for (the encoder is frozen)."""
 
-    def __init__(self, encoder: TextEncoder, texts: Sequence[str], batch: int = 64) -> None:
-        # sorted by length, so that a batch has little padding
-        distinct = sorted(set(texts), key=lambda t: (len(t), t))
+    def __init__(self, encoder: TextEncoder) -> None:
+        self.encoder = encoder
         self.latents: dict[str, Tensor] = {}
-        for at in range(0, len(distinct), batch):
-            part = distinct[at : at + batch]
-            hidden, mask = encoder(part)
-            for text, row, real in zip(part, hidden, mask, strict=True):
-                self.latents[text] = row[real].half()
 
     def get(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """(B, N, dim) latents and (B, N) mask, padded on the left."""
+        new = sorted({t for t in texts if t not in self.latents})
+        if new:
+            hidden, mask = self.encoder(new)
+            for text, row, real in zip(new, hidden, mask, strict=True):
+                self.latents[text] = row[real].half()
         return pad_left([self.latents[t].float() for t in texts])
 
 
@@ -97,8 +97,7 @@ class Segments:
         ]
         self.tokens = tokens
         self.mirrored = [[swap_left_right(t) for t in c["texts"]] for c in self.captions]
-        texts = [t for c in self.captions for t in c["texts"]] + [t for m in self.mirrored for t in m]
-        self.texts = TextBank(encoder, texts)
+        self.texts = TextBank(encoder)
         self.balanced = Balanced(self.captions)
 
     def draw(self, rng: np.random.Generator, count: int) -> Batch:

@@ -1,0 +1,82 @@
+"""Recordings made from others by what the body could as well have done.
+
+A walk whose steps lead aside is a diagonal walk, one whose steps lead nowhere walks on the spot; a run reversed runs
+backward, who got down gets up; who stands can squat. So kinds that few recordings show are shown by more. What each
+shows is read from its motion, as for every recording, and only kinds that such a change shows truly are used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kmm.clip import FPS, Clip
+from kmm.data.annotate import actions
+from kmm.data.blending import backwards, bend_knees, lead_steps
+from kmm.data.records import Recording
+from kmm.data.signals import Array, signals
+from kmm.retarget.anatomy import smoothstep
+
+#: Kinds that look alike from their end to their start, and what they turn into.
+REVERSIBLE = re.compile(r"run_forward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
+REVERSED = re.compile(r"run_backward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
+SQUAT = re.compile("squat")
+LED = re.compile(r"walk_diagonal|walk_in_place")
+ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share of the steps' length
+ON_THE_SPOT = 0.12  #: the largest share of a step's length that is left of it on the spot
+LONG = round(
+    1.5 * FPS
+)  # frames of a walk that are worth leading elsewhere, and of standing in which to squat
+SQUATS = 2  #: from each standing
+DEPTH, LEAN = (0.34, 0.52), (15.0, 40.0)  #: of squats, metres and degrees
+DOWN_SECONDS, HELD_SECONDS = (0.5, 1.1), (0.0, 0.4)  #: how long it takes to get down or up, and stays down
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A recording, and which kinds of its actions may be used."""
+
+    recording: Recording
+    kinds: re.Pattern[str]
+
+
+def derive(recordings: Sequence[Recording], rng: np.random.Generator) -> Iterator[Derived]:
+    """What can be made of recordings: reversed where that is true, each straight walk led elsewhere, squats."""
+    for recording in recordings:
+        if len(recording.clip) < 2:
+            continue
+        found = actions(signals(recording.clip))
+        if any(REVERSIBLE.match(a.kind) for a in found):
+            yield Derived(_of(recording, backwards(recording.clip)), REVERSED)
+        for action in found:
+            if len(action) < LONG:
+                continue
+            part = recording.clip.slice(action.start, action.end)
+            if action.kind == "walk_forward":
+                aside = lead_steps(part, float(rng.uniform(*ASIDE)), float(rng.uniform(*ASIDE_LENGTH)))
+                yield Derived(_of(recording, aside), LED)
+                yield Derived(
+                    _of(recording, lead_steps(part, 0.0, float(rng.uniform(0.0, ON_THE_SPOT)))), LED
+                )
+            elif action.kind == "stand":
+                for _ in range(SQUATS):
+                    depth, lean = float(rng.uniform(*DEPTH)), float(rng.uniform(*LEAN))
+                    bent = bend_knees(part, _down(len(part), rng), depth, lean)
+                    yield Derived(_of(recording, bent), SQUAT)
+
+
+def _down(frames: int, rng: np.random.Generator) -> Array:
+    """(frames,) how far down a squat is, 0 to 1: it begins after some frames and is over before the last."""
+    moving, held = float(rng.uniform(*DOWN_SECONDS)), float(rng.uniform(*HELD_SECONDS))
+    spare = frames / FPS - 0.3 - held
+    moving = min(moving, spare / 2)
+    start = 0.15 + float(rng.uniform(0.0, spare - 2 * moving))
+    at = np.arange(frames) / FPS - start
+    return np.asarray(smoothstep(at / moving) * smoothstep((2 * moving + held - at) / moving))
+
+
+def _of(recording: Recording, clip: Clip) -> Recording:
+    return replace(recording, clip=clip, texts=())

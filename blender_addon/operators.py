@@ -29,7 +29,9 @@ class Generates:
         raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return {"FINISHED"} if self._begin(context) else {"CANCELLED"}
+        if stream.settle():
+            bpy.ops.ed.undo_push(message="Accept Take")
+        return {"FINISHED"} if self._begin(context, interactive=True) else {"CANCELLED"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not self._begin(context):
@@ -41,10 +43,14 @@ class Generates:
         self.report({"INFO"}, generation.message)
         return {"FINISHED"}
 
-    def _begin(self, context: bpy.types.Context) -> bool:
+    def _begin(self, context: bpy.types.Context, interactive: bool = False) -> bool:
         try:
             stream.settle()
-            stream.generate(context, self.plan(context))
+            request = self.plan(context)
+            if interactive and request.options.takes > 1:
+                # while takes wait, undo takes them back, and not what was done before them too
+                bpy.ops.ed.undo_push(message="Generate Takes")
+            stream.generate(context, request)
         except UserError as error:
             self.report({"ERROR"}, str(error))
             return False
@@ -122,11 +128,7 @@ transition"""
     def plan(self, context: bpy.types.Context) -> Request:
         scene = context.scene
         index = self.index if self.index >= 0 else scene.kmm.active_block
-        request = planning.block(scene, character.target(context), index)
-        if self.new_seed:
-            scene.kmm.blocks[index].seed += 1
-            request = planning.block(scene, character.target(context), index)
-        return request
+        return planning.block(scene, character.target(context), index, self.new_seed)
 
 
 class KMM_OT_in_between(Generates, bpy.types.Operator):

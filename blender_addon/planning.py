@@ -80,8 +80,10 @@ def one(
     return request
 
 
-def block(scene: bpy.types.Scene, obj: bpy.types.Object | None, index: int) -> Request:
-    """One block anew, in its place between its neighbours. Raises UserError."""
+def block(
+    scene: bpy.types.Scene, obj: bpy.types.Object | None, index: int, new_seed: bool = False
+) -> Request:
+    """One block anew, in its place between its neighbours, with its seed or the next. Raises UserError."""
     blocks = list(scene.kmm.blocks)
     if not 0 <= index < len(blocks):
         raise UserError(f"There is no block {index + 1} in the storyboard")
@@ -97,8 +99,9 @@ def block(scene: bpy.types.Scene, obj: bpy.types.Object | None, index: int) -> R
     same = [b for b in blocks if b.action == this.action and b.made_frames]
     left = next((b for b in same if b.made_start + b.made_frames == first), None)
     right = next((b for b in same if b.made_start == stop), None)
+    seed = this.seed + new_seed
     near, context = transition(scene, this), round(CONTEXT_SECONDS * storyboard.rate(scene))
-    parts, low, high = [Part(this.prompt, this.made_frames, this.seed)], first, stop
+    parts, low, high = [Part(this.prompt, this.made_frames, seed)], first, stop
     begin, end = first, stop  # of what is made
     if left is not None:
         low = first - min(context, left.made_frames)
@@ -126,7 +129,7 @@ def block(scene: bpy.types.Scene, obj: bpy.types.Object | None, index: int) -> R
         given,
         made,
         base(obj, this.action, [Stretch(-INFINITY, begin - 1), Stretch(end, INFINITY)]),
-        (*carried(scene, this.action), Place(this.uid, first, this.made_frames, this.seed)),
+        (*carried(scene, this.action), Place(this.uid, first, this.made_frames, seed)),
     )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import time
 import traceback
-from contextlib import suppress
 
 import bpy
 from bpy.app.handlers import persistent
@@ -107,12 +106,16 @@ def pending() -> bool:
     return generation is not None and generation.pending
 
 
-def settle() -> None:
-    """Accept the take that is on the character, if takes wait: before something new begins."""
-    if pending():
-        assert generation is not None
-        with suppress(UserError):  # it is gone, which settles it as well
-            generation.accept()
+def settle() -> bool:
+    """Accept the take that is on the character, if takes wait: before something new begins. Gives whether it did."""
+    if not pending():
+        return False
+    assert generation is not None
+    try:
+        generation.accept()
+    except UserError:  # it is gone, which settles it as well
+        return False
+    return True
 
 
 def watch() -> None:
@@ -150,15 +153,18 @@ def _budget() -> float:
 
 
 def _announce() -> None:
-    """One undo step for the whole generation, and one line that says how it ended."""
+    """One undo step for the whole generation, and one line that says how it ended.
+
+    Takes that wait have none yet: choosing one is what is to be taken back.
+    """
     global _to_announce
     _to_announce = False
     assert generation is not None
     windows = bpy.context.window_manager.windows
     if not windows:
         return
-    with bpy.context.temp_override(window=windows[0]):
-        if generation.frames_kept:
+    if generation.frames_kept and not generation.pending:
+        with bpy.context.temp_override(window=windows[0]):
             bpy.ops.ed.undo_push(message="Generate Motion")
     report(generation.message, generation.failed)
 

@@ -14,7 +14,6 @@ from .request import UserError
 class ChoosesTake:
     """What the operators on waiting takes have in common."""
 
-    # no undo step of their own: a generation and what was chosen of it are one
     bl_options: ClassVar[set[str]] = {"REGISTER"}
 
     @classmethod
@@ -60,6 +59,8 @@ class KMM_OT_take_accept(ChoosesTake, bpy.types.Operator):
 
     bl_idname = "kmm.take_accept"
     bl_label = "Accept Take"
+    # the undo step of the generation as well; the others have none, for what they change is not kept
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     def choose(self, generation: stream.Generation) -> None:
         generation.accept()

@@ -14,11 +14,19 @@ from .install import PACKAGE
 
 PROMPT = "a person walks forward"
 request = importlib.import_module(f"{PACKAGE}.request")
+planning = importlib.import_module(f"{PACKAGE}.planning")
 
 
 def begin_takes(stream: ModuleType, seconds: float, takes: int) -> None:
     options = request.Options(takes=takes)
     stream.generate(bpy.context, request.single(bpy.context.scene, PROMPT, seconds, 1, options))
+
+
+def begin_board(stream: ModuleType) -> None:
+    """Its one block, a second long, as the button does."""
+    scene = bpy.context.scene
+    scene.kmm.blocks[0].seconds = 1.0
+    stream.generate(bpy.context, planning.whole(scene, None))
 
 
 def state(scene: bpy.types.Scene, obj: bpy.types.Object) -> dict[str, object]:
@@ -95,6 +103,31 @@ def test_reject_restores_action_pose_and_frame(
     assert bpy.ops.kmm.take_reject() == {"FINISHED"}
     assert state(scene, obj) == before and not stream.pending()
     np.testing.assert_array_equal(motion_of(obj), motion)
+
+
+def test_undo_takes_back_the_accepted_take_and_redo_gives_it_again(
+    stream: ModuleType, scene: bpy.types.Scene
+) -> None:
+    """In one step each, with what the blocks know of it."""
+    bpy.context.preferences.edit.use_global_undo = True
+    scene.kmm.takes = 2
+    bpy.ops.ed.undo_push(message="before")
+    begin_board(stream)
+    step_until(stream, stream.pending)
+    for _ in range(3):
+        stream.tick()
+    bpy.ops.kmm.take_show()
+    bpy.ops.kmm.take_accept("EXEC_DEFAULT", True)  # with undo, as a button does
+    motion, seed = motion_of(scene.kmm.character), scene.kmm.blocks[0].seed
+    assert seed == 2 and scene.kmm.blocks[0].made_frames == 30
+    bpy.ops.ed.undo()
+    scene = bpy.context.scene
+    assert scene.kmm.character is None and not bpy.data.actions
+    assert (scene.kmm.blocks[0].seed, scene.kmm.blocks[0].made_frames) == (1, 0)
+    bpy.ops.ed.redo()
+    scene = bpy.context.scene
+    np.testing.assert_array_equal(motion_of(scene.kmm.character), motion)
+    assert scene.kmm.blocks[0].seed == seed and scene.kmm.blocks[0].action is not None
 
 
 def test_reject_takes_back_a_new_character(stream: ModuleType, scene: bpy.types.Scene) -> None:

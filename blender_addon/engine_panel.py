@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import ClassVar
 
 import bpy
-from bpy.app.translations import pgettext_iface as _
 
 from . import install_operators, stream
 from .engine import Engine, State
-from .panel import Sidebar
+from .panel import Sidebar, paragraph
 
 ENGINE_ICONS = {
     State.OFF: "RADIOBUT_OFF",
@@ -18,7 +16,6 @@ ENGINE_ICONS = {
     State.READY: "RADIOBUT_ON",
     State.FAILED: "ERROR",
 }
-CHARACTER_PIXELS = 6.5  #: about the mean width of a character of Blender's font, at interface scale 1
 
 
 class VIEW3D_PT_kmm_engine(Sidebar, bpy.types.Panel):
@@ -32,7 +29,7 @@ class VIEW3D_PT_kmm_engine(Sidebar, bpy.types.Panel):
         row = self.layout.row(align=True)
         row.label(text=engine.state.value, icon=ENGINE_ICONS[engine.state])
         if engine.running:
-            row.operator("kmm.stop_engine", text="", icon="PAUSE", emboss=False)
+            row.operator("kmm.stop_engine", text="", icon="QUIT", emboss=False)
         else:
             row.operator("kmm.start_engine", text="", icon="PLAY", emboss=False)
 
@@ -68,15 +65,6 @@ def fact(layout: bpy.types.UILayout, name: str, value: str) -> None:
     row = layout.split(factor=0.4)
     _right(row, name)
     row.label(text=value, translate=False)
-
-
-def paragraph(layout: bpy.types.UILayout, context: bpy.types.Context, text: str) -> None:
-    """Text in lines that the region has room for."""
-    width = context.region.width / context.preferences.system.ui_scale
-    column = layout.column(align=True)
-    column.scale_y = 0.7
-    for line in textwrap.wrap(_(text), max(20, int((width - 50) / CHARACTER_PIXELS))):
-        column.label(text=line, translate=False)
 
 
 def _right(layout: bpy.types.UILayout, text: str) -> None:

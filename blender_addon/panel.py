@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import bpy
+from bpy.app.translations import pgettext_iface as _
 
 from . import character, storyboard_panel, stream
+
+CHARACTER_PIXELS = 6.5  #: about the mean width of a character of Blender's font, at interface scale 1
 
 
 class Sidebar:
@@ -30,7 +35,7 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
         elif stream.pending():
             self._draw_takes(layout.column())
         else:
-            self._draw_generate(layout.column())
+            self._draw_generate(context, layout.column())
 
     def _draw_character(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
         settings = context.scene.kmm
@@ -44,12 +49,15 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
             row.alignment = "LEFT"
             row.label(text=f"{target.name} (selected)", icon="ARMATURE_DATA")
 
-    def _draw_generate(self, column: bpy.types.UILayout) -> None:
+    def _draw_generate(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
         generation = stream.generation
-        column.scale_y = 1.5
-        column.operator("kmm.generate", icon="PLAY")
-        if generation is not None and generation.incomplete:
-            self._draw_outcome(column, generation.message)
+        button = column.row()
+        button.scale_y = 1.5
+        button.operator("kmm.generate", icon="PLAY")
+        # of what the user has taken back there is nothing to say
+        if generation is not None and generation.incomplete and (generation.failed or generation.frames_kept):
+            for i, part in enumerate(generation.message.split("; ")):
+                paragraph(column, context, part, "ERROR" if generation.failed and i == 0 else "NONE")
 
     def _draw_progress(self, column: bpy.types.UILayout) -> None:
         generation = stream.generation
@@ -59,7 +67,7 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
             text += f", {generation.seconds_left:.0f} s left"
         column.progress(factor=max(generation.progress, done / total / max(1, generation.takes)), text=text)
         row = column.row(align=True)
-        row.operator("kmm.cancel", text="Stop and Keep", icon="PAUSE").restore = False
+        row.operator("kmm.cancel", text="Stop and Keep", icon="CHECKMARK").restore = False
         row.operator("kmm.cancel", text="Cancel", icon="CANCEL").restore = True
 
     def _draw_takes(self, column: bpy.types.UILayout) -> None:
@@ -75,11 +83,16 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
         row.operator("kmm.take_accept", text="Accept", icon="CHECKMARK")
         row.operator("kmm.take_reject", text="Reject All", icon="X")
 
-    def _draw_outcome(self, layout: bpy.types.UILayout, message: str) -> None:
-        lines = layout.column(align=True)
-        lines.scale_y = 0.6
-        for line in message.split("; "):
-            lines.label(text=line)
+
+def paragraph(layout: bpy.types.UILayout, context: bpy.types.Context, text: str, icon: str = "NONE") -> None:
+    """Text in lines that the region has room for; with an icon, this before the first."""
+    width = context.region.width / context.preferences.system.ui_scale
+    indent = 20 if icon != "NONE" else 0
+    column = layout.column(align=True)
+    column.scale_y = 0.7
+    lines = textwrap.wrap(_(text), max(20, int((width - 50 - indent) / CHARACTER_PIXELS)))
+    for number, line in enumerate(lines):
+        column.label(text=line, translate=False, icon=icon if number == 0 else "BLANK1" if indent else "NONE")
 
 
 register, unregister = bpy.utils.register_classes_factory((VIEW3D_PT_kmm,))

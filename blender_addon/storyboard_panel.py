@@ -29,7 +29,7 @@ class KMM_UL_blocks(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item, "prompt", text="", emboss=False)
         length = row.row()
-        length.ui_units_x = 3
+        length.ui_units_x = 2.4
         length.alignment = "RIGHT"
         length.label(text=f"{item.frames} f" if item.unit == "FRAMES" else f"{item.seconds:.4g} s")
         row.prop(item, "locked", text="", icon="LOCKED" if item.locked else "UNLOCKED", emboss=False)
@@ -85,7 +85,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         "blocks",
         settings,
         "active_block",
-        rows=max(3, min(6, len(settings.blocks))),
+        rows=3 if len(settings.blocks) < 2 else max(5, min(8, len(settings.blocks))),
     )
     side = row.column(align=True)
     side.operator("kmm.block_add", text="", icon="ADD")
@@ -118,7 +118,7 @@ def _draw_block(layout: bpy.types.UILayout, context: bpy.types.Context, block: s
     column.prop(block, "seed")
     if block.made_frames and block.action is not None:
         column.prop(block, "transition")
-        row = column.row(align=True)
+        row = column.split(factor=0.6, align=True)
         row.operator("kmm.regenerate_block", icon="FILE_REFRESH")
         row.operator("kmm.regenerate_block", text="Another").new_seed = True
 

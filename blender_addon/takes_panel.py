@@ -29,9 +29,9 @@ class VIEW3D_PT_kmm_motion(Sidebar, bpy.types.Panel):
         column.prop(settings, "in_place")
         column.prop(settings, "loop")
         column.prop(settings, "mirror")
-        row = self.layout.row(align=True)
-        row.operator("kmm.in_between", icon="KEYFRAME_HLT").given = "POSES"
-        row.operator("kmm.in_between", text="Fill Gap", icon="KEYFRAME").given = "MOTION"
+        column = self.layout.column(align=True)
+        column.operator("kmm.in_between", icon="KEYFRAME_HLT").given = "POSES"
+        column.operator("kmm.in_between", text="Fill Gap", icon="KEYFRAME").given = "MOTION"
 
 
 class VIEW3D_PT_kmm_takes(Sidebar, bpy.types.Panel):

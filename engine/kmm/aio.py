@@ -165,6 +165,7 @@ class AsyncClient:
                 self._client._pump(0.0)
             news, self._news = self._news, asyncio.Event()
             news.set()
+            await asyncio.sleep(0)  # whoever waits has its turn, also where the next news are there already
 
     async def _ask(self, request: Request, answer: type[R], timeout: float) -> R:
         self._client._send(request)

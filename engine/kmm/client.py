@@ -62,7 +62,7 @@ R = TypeVar("R", bound=Reply)
 
 _RESTART = "Start it again with `kmm serve`."
 _LAST_WORDS_MS = 100  # how long closing may wait for a last message to leave
-_RECEIVE_QUEUE = 256  # messages that wait here before the engine is made to wait
+_BATCH = 256  # messages taken in at once, so that `poll` never holds its caller up
 
 
 class ClientError(RuntimeError):
@@ -88,12 +88,15 @@ class Client:
         self._monitor = self._socket.get_monitor_socket()
         self._open: dict[str, deque[Reply]] = {}  # request id -> what came for it and nobody has taken
         self._generations: set[str] = set()
+        self._lost: str | None = None  # why the connection is lost; what came before is still to be read
         self._gone: EngineGone | None = None
         self._heard = time.monotonic()
         self._pinged: float | None = None  # when a ping was sent to which nothing has come since
         try:
             self._socket.linger = _LAST_WORDS_MS
-            self._socket.rcvhwm = _RECEIVE_QUEUE
+            # All that was asked for finds room here (`MAX_FRAMES` says how much that is): a program that is busy
+            # elsewhere keeps neither the engine nor those who wait behind it, and later reads how it ended.
+            self._socket.rcvhwm = 0
             self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_PART_BYTES)
             # An engine that went away does not come back under the same keys. An hour rather than never (-1),
             # for which ZeroMQ would throw away the messages that came before the end and are not read yet.
@@ -324,11 +327,11 @@ class Client:
         try:
             self._socket.send_multipart(encode(request), zmq.NOBLOCK)
         except zmq.Again:
-            self._lose("The engine takes no more messages.")
-            raise self._gone or EngineGone from None
+            self._lost = self._lost or self._connection_lost() or "The engine takes no more messages."
+            raise EngineGone(f"{self._lost} {_RESTART}") from None
 
     def _pump(self, wait: float) -> None:
-        """Waits at most `wait` seconds for something to happen, then takes in everything that has."""
+        """Waits at most `wait` seconds for something to happen, then takes in what has, a batch at most."""
         if self._gone or self._socket.closed:
             self._lose("The client is closed.")
             return
@@ -337,8 +340,12 @@ class Client:
             poller.register(self._socket, zmq.POLLIN)
             poller.register(self._monitor, zmq.POLLIN)
             poller.poll(max(1, round(wait * 1000)))
-        reason = self._connection_lost()  # asked first: what came before the loss is still to be read
-        while self._socket.poll(0, zmq.POLLIN):
+        self._lost = (
+            self._lost or self._connection_lost()
+        )  # asked before reading: then nothing comes after it
+        for _ in range(_BATCH):
+            if not self._socket.poll(0, zmq.POLLIN):
+                break
             parts = self._socket.recv_multipart()
             try:
                 reply = decode_reply(parts)
@@ -348,8 +355,10 @@ class Client:
             self._heard, self._pinged = time.monotonic(), None
             if reply.request_id in self._open:
                 self._open[reply.request_id].append(reply)
-        if reason:
-            self._lose(reason)
+        else:
+            return  # there may be more
+        if self._lost:
+            self._lose(self._lost)
         else:
             self._heartbeat()
 

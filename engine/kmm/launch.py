@@ -30,7 +30,12 @@ def launch(*options: str, timeout: float = 120.0) -> Iterator[Launched]:
 
     Raises ClientError with the engine's own sentence if it does not start.
     """
-    command = [sys.executable, "-m", "kmm.cli", "serve", "--parent-pid", str(os.getpid()), *options]
+    command = [sys.executable, "-m", "kmm.cli", "serve", "--parent-pid", str(os.getpid())]
+    command += [
+        "--drain",
+        "0",
+        *options,
+    ]  # when the block ends, nobody wants to hear of its requests any more
     # a file, not a pipe: an engine whose log nobody reads must not wait for a reader
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log,

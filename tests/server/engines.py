@@ -67,3 +67,23 @@ def idle(client: Client) -> bool:
     """Whether the engine has nothing to do."""
     status = client.status(30.0)
     return not status.busy and status.queue_length == 0
+
+
+#: For `start_engine(prelude=...)`: no weights, but a model as fast as none is, so that clients fall behind.
+FAST_MODEL = """
+from types import SimpleNamespace
+import numpy as np
+import kmm.commands.serve
+class Fast:
+    name, licence, sha256, device, prompts = "fast", "none", "0" * 64, "cpu", {}
+    def familiarity(self, prompts):
+        return ()
+    def generate(self, segments, seed=0, guidance=None, **_):
+        total = sum(s.duration_frames for s in segments)
+        for start in range(0, total, 20):
+            n = min(20, total - start)
+            yield SimpleNamespace(done=start + n, total=total)
+            yield SimpleNamespace(start=start, translation=np.zeros((n, 3), "f4"),
+                rotations=np.tile(np.float32([1, 0, 0, 0]), (n, 22, 1)), contacts=np.zeros((n, 4), "f4"))
+kmm.commands.serve.load_pipeline = lambda weights, device: Fast()
+"""

@@ -15,7 +15,7 @@ from kmm import protocol as p
 from kmm.client import Client, EngineGone, EngineTimeout
 
 from .conftest import Start
-from .engines import EngineProcess, answer, bare_socket, idle, long_request, wait_for
+from .engines import FAST_MODEL, EngineProcess, answer, bare_socket, idle, long_request, wait_for
 
 WALK = [p.PromptSegment("a person walks forward", 75)]
 END_SECONDS = 30.0
@@ -87,9 +87,7 @@ def test_shutdown_ends_the_requests_of_everyone(start_engine: Start) -> None:
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to end a process cleanly")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_cleanly(start_engine: Start, number: int) -> None:
-    engine = start_engine(
-        "--drain", "0"
-    )  # at once; that a running request may finish is tested in test_shared
+    engine = start_engine()
     with engine.connect() as client:
         request = client.generate(long_request())
         until_frames(client, request)
@@ -202,7 +200,7 @@ FrameStream.push, fails = broken, [1]
 
 
 def test_a_later_engine_keeps_its_connection_file(start_engine: Start) -> None:
-    first, second = start_engine(), start_engine()
+    first, second = start_engine(prelude=FAST_MODEL), start_engine(prelude=FAST_MODEL)
     first.connection_file.write_text(second.connection_file.read_text())
     first.process.terminate()
     first.process.wait(END_SECONDS)
@@ -215,7 +213,7 @@ def test_the_file_of_an_engine_that_was_killed_can_be_used_again(start_engine: S
     path = tmp_path / "connection.json"
     path.write_text("left over")
     path.chmod(0o644)
-    engine = start_engine("--connection-file", str(path))
+    engine = start_engine("--connection-file", str(path), prelude=FAST_MODEL)
     if os.name != "nt":
         assert path.stat().st_mode & 0o777 == 0o600
     with Client.connect(path) as client:

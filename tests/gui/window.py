@@ -23,6 +23,7 @@ from .screen import Screen
 HERE = Path(__file__).parent
 START_SECONDS = 120.0
 STEP = 9  #: pixels between two places that are tried; a button is 20 high
+HEADER = 26  #: pixels that an editor's header is high
 NOTICE_SECONDS = 0.06  #: for Blender to notice where the mouse is
 OLDEST = (4, 2)
 
@@ -193,14 +194,18 @@ class Window:
 
         self._repeat(once, until)
 
-    def search(self, name: str, area: str = "VIEW_3D") -> None:
-        """Run a command by its name, as F3 offers it."""
-        self.press("F3", area=area)
-        time.sleep(0.3)
-        self.screen.type(name)
-        time.sleep(0.5)
-        self.screen.press("Return")
-        time.sleep(NOTICE_SECONDS)
+    def search(self, name: str, picture: Path, until: str) -> None:
+        """Run a command by its name, as F3 offers it; `until` as in `click`. The picture shows what is offered."""
+
+        def once() -> None:
+            self.press("F3")
+            time.sleep(1.0)
+            self.screen.type(name)
+            time.sleep(1.0)
+            self.screen.picture(picture)
+            self.screen.press("Return")
+
+        self._repeat(once, until)
 
     def click_down(self, area: str, region: str, until: str, across: float = 0.5) -> None:
         """Click from the top of the region downwards until the expression is true in Blender."""
@@ -213,9 +218,12 @@ class Window:
         raise LookupError(f"no click in {area} {region} made it so: {until}")
 
     def _places(self, box: tuple[int, int, int, int]) -> Iterator[tuple[int, int]]:
-        """Places all over the box, the middle of each line first."""
+        """Places all over the box, the middle of each line first; of a header, along it."""
         left, top, width, height = box
-        for part in (0.45, 0.84, 0.7, 0.25):
+        if height < 2 * HEADER:
+            yield from ((x, top + height // 2) for x in range(left + STEP, left + width, 3 * STEP))
+            return
+        for part in (0.45, 0.84, 0.7, 0.25, 0.79):
             for y in range(top + 4, top + height - 2, STEP):
                 yield left + round(part * width), y
 

@@ -15,6 +15,7 @@ class KMM_MT_motion(bpy.types.Menu):
         layout.operator("kmm.generate", icon="PLAY")
         layout.operator("kmm.regenerate_block", icon="FILE_REFRESH")
         layout.operator("kmm.in_between", icon="KEYFRAME_HLT")
+        layout.operator("kmm.in_between", text="Fill Gap", icon="KEYFRAME").given = "MOTION"
         layout.operator("kmm.cancel", icon="CANCEL")
         layout.separator()
         layout.operator("kmm.take_accept", icon="CHECKMARK")

@@ -85,7 +85,7 @@ def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         "blocks",
         settings,
         "active_block",
-        rows=3 if len(settings.blocks) < 2 else max(5, min(8, len(settings.blocks))),
+        rows=3 if len(settings.blocks) < 2 else max(4, min(8, len(settings.blocks))),
     )
     side = row.column(align=True)
     side.operator("kmm.block_add", text="", icon="ADD")

@@ -14,6 +14,7 @@ from kmm.clip import FPS, Clip
 from kmm.given import Given
 from kmm.model import features as ft
 from kmm.model.fitting import TRANSITION_FRAMES, Fit, close
+from kmm.model.planting import plant
 from kmm.model.tokenizer import FRAMES_PER_TOKEN, Tokenizer
 
 _BEYOND = 2  #: frames after the end of a loop that say how it would have gone on
@@ -65,13 +66,14 @@ class FrameStream:
 
 
 class FeatureStream:
-    """Tokens in, features (n, 140) out; the same as decoding all at once."""
+    """Tokens in, features (n, 140) out, standing feet planted; the same as decoding all at once."""
 
     def __init__(self, tokenizer: Tokenizer, total: int) -> None:
         self.tokenizer, self.total = tokenizer, total
         self.tokens = torch.zeros(0, tokenizer.config.layers, dtype=torch.long)
         self.dropped = 0  # tokens that no frame to come depends on
         self.sent = 0  # frames
+        self._before: NDArray[np.float32] | None = None  # the last frame sent
 
     def push(self, tokens: Tensor, last: bool) -> NDArray[np.float32]:
         reach = self.tokenizer.reach
@@ -85,7 +87,9 @@ class FeatureStream:
         self.sent = stop
         useless = max(0, self.sent // FRAMES_PER_TOKEN - reach - self.dropped)
         self.tokens, self.dropped = self.tokens[useless:], self.dropped + useless
-        return features
+        planted = plant(features, self._before)
+        self._before = planted[-1]
+        return planted
 
 
 @torch.inference_mode()

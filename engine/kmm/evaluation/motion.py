@@ -23,6 +23,7 @@ from kmm.data.signals import signals
 from kmm.evaluation import embeddings, physics
 from kmm.evaluation.evaluator import LONGEST, Judge, motion_features
 from kmm.evaluation.intervals import Estimate, estimate
+from kmm.foot_lock import lock_feet
 from kmm.model.pipeline import Pipeline
 from kmm.model.tokenizer import Tokenizer
 from kmm.protocol import PromptSegment
@@ -38,6 +39,7 @@ SHORTEST = 24  #: frames; test segments shorter than this are left out
 SCRIPT = 4  #: texts that follow one another where transitions are judged
 SCRIPT_FRAMES = 90  #: longest segment of such a script: transitions count, not what is between them
 WORDINGS = 4
+SKATE = ("foot skate, share of contact", "foot slide in contact, cm/s")
 
 
 @dataclass(frozen=True)
@@ -165,16 +167,17 @@ def _compare(
     figures["FID"] = (embeddings.fid(generated, real), embeddings.fid(real[:half], real[half:]))
     figures["diversity"] = (embeddings.diversity(generated, rng), embeddings.diversity(real, rng))
     physical = [_physical(clips) for clips in both]
-    return figures | {name: (physical[0][name], physical[1][name]) for name in physical[0]}
+    figures |= {name: (physical[0][name], physical[1][name]) for name in physical[0]}
+    locked = _physical([lock_feet(clip) for clip in made])
+    # real motion is not locked: it is what locked feet are measured by
+    return figures | {f"{name}, feet locked": (locked[name], physical[1][name]) for name in SKATE}
 
 
 def _physical(clips: Iterable[Clip]) -> Figures:
     joints = [clip.joints() for clip in clips]
     skate = reduce(add, [physics.foot_skate(j, 30.0) for j in joints])
     depth = np.concatenate([physics.penetration(j) for j in joints])
-    return {
-        "foot skate, share of contact": skate.ratio,
-        "foot slide in contact, cm/s": 100 * skate.speed,
+    return dict(zip(SKATE, (skate.ratio, 100 * skate.speed), strict=True)) | {
         "floor penetration, mm": 1000 * float(depth.mean()),
     }
 

@@ -50,6 +50,15 @@ def find_action(uid: int) -> bpy.types.Action | None:
     return next((a for a in bpy.data.actions if a.session_uid == uid), None)
 
 
+def evaluated(action: bpy.types.Action) -> list[bpy.types.Action]:
+    """The copies of the action that Blender evaluates for what the windows show, as far as there are any now."""
+    windows = bpy.context.window_manager.windows
+    layers = [window.view_layer for window in windows] or [bpy.context.view_layer]
+    graphs = [layer.depsgraph for layer in layers if layer is not None and layer.depsgraph is not None]
+    copies = [action.evaluated_get(graph) for graph in graphs]
+    return [c for c in copies if c.is_evaluated and (not LAYERED or len(c.layers))]
+
+
 def curves(action: bpy.types.Action, slot: str = "") -> Any:
     """The collection of F-curves of an action with one layer: new(), find(), remove().
 

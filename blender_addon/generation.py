@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from contextlib import suppress
 
 import bpy
@@ -21,7 +22,7 @@ from .snapshot import Snapshot
 from .takes import Channels, Take, runs
 
 WRITE_SECONDS = 0.008  #: of key writing at one step, so that the interface stays alive
-#: Between two writes, for each frame of the motion: after a write Blender copies the whole action to evaluate it.
+#: Between two rounds of writing, for each key of a curve: a round goes over all of them.
 WRITE_PAUSE_SECONDS = 1e-4
 SILENCE_SECONDS = 300.0  #: a request of which nothing is heard for so long is given up
 
@@ -45,12 +46,14 @@ class Generation:
         self.seconds_left: float | None = None
         self._request_id: str | None = None
         self._client: Client | None = None
+        self._news: deque[Reply] = deque()  # that came from the engine and was not yet looked at
         self._takes: list[Take] = []
         self._complete = False  # the engine has sent all
         self._fps = scene.render.fps / scene.render.fps_base
         self._heard = time.monotonic()
-        self._goal = 0  # frames that every curve shall hold before the next pause
-        self._wrote = -math.inf
+        self._goal = 0  # frames that every curve shall hold before they are shown
+        self._unshown = False  # something was written since the character was last shown
+        self._showed = -math.inf  # when that was
         self._on = False  # the action is on the character, which it is once it has a first pose
 
         obj = character.target(context)
@@ -75,8 +78,8 @@ class Generation:
 
     @property
     def frames_done(self) -> int:
-        """Frames keyed, at the scene's rate."""
-        return self._keyer.written
+        """Frames keyed and on the character, at the scene's rate."""
+        return self._keyer.written if self._on else 0
 
     @property
     def frames_total(self) -> int:
@@ -109,7 +112,7 @@ class Generation:
                 self._end(engine.message or "The engine was stopped", failed=True)
                 return
             else:
-                self._listen(engine)
+                self._listen(engine, budget)
             if not self.ended and self._write(budget) and self._complete:
                 self._finish()
         except Removed:
@@ -140,10 +143,10 @@ class Generation:
                 Channels(performer, self.request.made, self._before)(self._takes[take].clip())
             )
             self._keyer.write()
-            self._put_on()
             for follower in self._followers:
                 follower.replace(self._takes[take].clip())
                 follower.write(math.inf)
+            self._put_on()
         except Removed:
             self.pending = False
             raise UserError("The takes are gone: what was keyed has been undone or deleted") from None
@@ -178,6 +181,7 @@ class Generation:
             except Removed:
                 self.pending = False
         if not self.ended:
+            self._unshown = True
             self._keyer.invalidate()
             for follower in self._followers:
                 follower.invalidate()
@@ -202,15 +206,21 @@ class Generation:
         frames = [self.request.first_frame + start - 1 for start in starts]
         return dict(zip(starts, reading.values(obj, source, self._performer.channels, frames), strict=True))
 
-    def _listen(self, engine: Engine) -> None:
+    def _listen(self, engine: Engine, budget: float) -> None:
         client = engine.client
         assert client is not None
         try:
             if self._request_id is None:
                 self._ask(client)
-            for event in client.poll():
-                if event.request_id == self._request_id and not self.ended:
+            if not self._news:
+                self._news.extend(client.poll())
+            deadline = time.perf_counter() + budget
+            while self._news and not self.ended:
+                event = self._news.popleft()
+                if event.request_id == self._request_id:
                     self._take(event)
+                if time.perf_counter() > deadline:
+                    break
         except ProtocolError as error:
             self._end(error.message, failed=True)
             return
@@ -256,35 +266,41 @@ class Generation:
                     follower.replace(clip)
 
     def _write(self, budget: float) -> bool:
-        """Whether all that came is written."""
+        """Write what came, or show what is written, which takes a pass of its own. Whether all that came is shown."""
         if self._keyer.received == 0:
             self._keyer.prepare(budget)
             return True
         if self._keyer.written >= self._goal:
+            if self._unshown:
+                self._put_on()
+                self._unshown, self._showed = False, time.monotonic()
+                return False
             unhurried = not self._complete and math.isfinite(budget)
-            if unhurried and time.monotonic() < self._wrote + WRITE_PAUSE_SECONDS * self._keyer.length:
+            if unhurried and time.monotonic() < self._showed + WRITE_PAUSE_SECONDS * self._keyer.points:
                 return False
             self._goal = self._keyer.received
+        before = self._keyer.written
         done = all([self._keyer.write(budget), *(f.write(budget) for f in self._followers)])
-        if self._keyer.written >= self._goal:
-            self._wrote = time.monotonic()
-            self._put_on()
-        return done
+        self._unshown |= not done or self._keyer.written != before
+        return done and not self._unshown
 
     def _put_on(self) -> None:
-        """Put the action on the character. Raises Removed."""
-        if self._on:
-            return
+        """Let the character show what is written. Raises Removed."""
         obj = self._living_character()
-        action_api.assign(obj, self._keyer.action(), self._slot)
-        self._performer.prepare(obj)
+        if self._on:
+            obj.update_tag(refresh={"TIME"})
+        else:
+            action_api.assign(obj, self._keyer.action(), self._slot)
+            self._performer.prepare(obj)
+            self._on = True
         for follower in self._followers:
             follower.put_on()
-        self._on = True
 
     def _living_character(self) -> bpy.types.Object:
         obj = next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
-        if obj is None:
+        if (
+            obj is None or not obj.users_scene
+        ):  # the scene's settings keep an object that was deleted in the view
             raise Removed
         return obj
 
@@ -294,8 +310,10 @@ class Generation:
                 self._client.cancel(self._request_id)
 
     def _finish(self) -> None:
-        """All is there and written."""
-        self._put_on()
+        """All is there and shown."""
+        self._keyer.tag()
+        for follower in self._followers:
+            follower.end()
         self.ended, self.progress, self.seconds_left = True, 1.0, None
         if len(self._takes) > 1:
             self.pending = True

@@ -41,14 +41,16 @@ class Stretch(NamedTuple):
     shift: int = 0
 
 
-def new_keys(frames: NDArray[np.floating], values: NDArray[np.floating] | float) -> Keys:
-    """Linear keys as we make them."""
-    keys = {
-        name: np.full((len(frames), size) if size > 1 else len(frames), value, dtype)
-        for name, (size, dtype, value) in PARTS.items()
-    }
-    for name in ("co", "handle_left", "handle_right"):
-        keys[name][:, 0], keys[name][:, 1] = frames, values
+def new_keys(
+    frames: NDArray[np.floating], values: NDArray[np.floating] | float, names: Iterable[str] = tuple(PARTS)
+) -> Keys:
+    """Linear keys as we make them; of their parts, those named."""
+    keys = {}
+    for name in names:
+        size, dtype, value = PARTS[name]
+        keys[name] = np.full((len(frames), size) if size > 1 else len(frames), value, dtype)
+        if size > 1:
+            keys[name][:, 0], keys[name][:, 1] = frames, values
     return keys
 
 
@@ -61,7 +63,7 @@ def read(curve: bpy.types.FCurve) -> Keys:
 
 
 def write(curve: bpy.types.FCurve, keys: Keys) -> None:
-    """Let the curve hold exactly these keys."""
+    """Let the curve hold exactly these keys; of points that are there already, what is not named stays."""
     points = curve.keyframe_points
     if len(points) != len(keys["co"]):
         points.clear()
@@ -70,9 +72,9 @@ def write(curve: bpy.types.FCurve, keys: Keys) -> None:
         points.foreach_set(name, values.ravel())
 
 
-def join(parts: Sequence[Keys]) -> Keys:
-    """The keys of all parts in the order of their frames."""
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in PARTS}
+def join(parts: Sequence[Keys], names: Iterable[str] = tuple(PARTS)) -> Keys:
+    """The keys of all parts in the order of their frames; what is named, "co" among it."""
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
     return chosen(joined, np.argsort(joined["co"][:, 0], kind="stable"))
 
 

@@ -1,15 +1,18 @@
-"""Writing poses that arrive in pieces as keys, at a cost for each piece that does not grow with the motion.
+"""Writing poses that arrive in pieces as keys, without ever holding up Blender.
 
-All points of a curve are added once, since the length is known; what arrives is written into them in slices.
+All points of a curve are added once, since the length is known; what arrives is written over them, in bulk.
 (`keyframe_insert` searches and sorts each time: 200 frames of 24 bones take it half a minute.) Everything that
 was received is also kept in one array, so a curve can be filled again at any moment: after an undo, or to cut
 the file that is saved in the middle of a generation down to the keys that hold a pose.
+
+Blender evaluates a copy of the action, and makes it anew, as a whole, after whatever it calls a change: of a motion
+of ten minutes that is 120 MB. Writing in bulk is none in its eyes, so the same is written into the copy as well.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import bpy
@@ -19,8 +22,11 @@ from numpy.typing import NDArray
 from . import action_api, kept_keys
 from .kept_keys import Keys, Stretch
 
-SLICE_COST = 20  #: writing one point by item costs about as much as so many by foreach_set
 NO_FRAMES = np.zeros(0, np.float32)
+THIRD = 1 / 3  #: of a frame: as long a handle as a cubic through keys at every frame has
+HANDLES = ("handle_left", "handle_right")
+#: What a point that Blender has added does not have by itself.
+FRESH = ("co", "interpolation", "type")
 
 
 class Channel(NamedTuple):
@@ -85,6 +91,11 @@ class Keyer:
         return len(self._frames)
 
     @property
+    def points(self) -> int:
+        """Keys that a curve has in the end, those that are kept included."""
+        return self.length + len(self._kept_frames(0))
+
+    @property
     def written(self) -> int:
         """Frames that every curve holds."""
         return max(0, int(self._filled.min()))
@@ -111,21 +122,23 @@ class Keyer:
     def write(self, budget: float = float("inf")) -> bool:
         """Write what is not yet written, for at most about `budget` seconds; True when nothing is left.
 
-        Raises Removed.
+        Blender does not notice: `tag` when the object shall show it. Raises Removed.
         """
         deadline = time.perf_counter() + budget
-        curves = None
-        for i in np.argsort(self._filled, kind="stable"):  # those that are behind most first
+        curves, copies = None, []
+        for i in np.argsort(self._filled, kind="stable").tolist():  # those that are behind most first
             if self._filled[i] == self.received:
                 break
             if curves is None:
-                curves = self._curves()
-            self._write_curve(curves[i], int(i))
+                curves, copies = self._curves(), self._copies()
+            self._write_curve(curves[i], i, copies)
             if time.perf_counter() > deadline:
                 break
-        if curves is not None:
-            self.action().update_tag()
         return self.written == self.received
+
+    def tag(self) -> None:
+        """Have Blender evaluate the action anew, at the price of copying it. Raises Removed."""
+        self.action().update_tag(refresh={"TIME"})
 
     def prepare(self, budget: float) -> None:
         """Add the points of curves that have none yet, for at most about `budget` seconds. Raises Removed."""
@@ -134,16 +147,18 @@ class Keyer:
         for i in np.flatnonzero(self._filled < 0).tolist():
             if curves is None:
                 curves = self._curves()
-            self._fill(curves[i], i, self.length)
+            self._fill(curves[i], i, self.length, fresh=True)
             if time.perf_counter() > deadline:
                 break
 
     def trim(self) -> None:
         """Leave only keys that hold a pose. `write` adds the other points again. Raises Removed."""
+        if self.written == self.length:
+            return self.tag()
         for i, curve in enumerate(self._curves()):
-            self._fill(curve, i, self.received)
-            curve.update()
+            self._fill(curve, i, self.received, fresh=True)
         self._filled[:] = -1
+        self.tag()
 
     def invalidate(self) -> None:
         """Undo or redo may have changed any curve: fill them all again at the next `write`."""
@@ -160,47 +175,44 @@ class Keyer:
             there = {(c.data_path, c.array_index): c for c in collection}
         return [there[c.data_path, c.index] for c in self._channels]
 
-    def _write_curve(self, curve: bpy.types.FCurve, i: int) -> None:
-        start, stop = int(self._filled[i]), self.received
-        points = curve.keyframe_points
+    def _copies(self) -> list[dict[tuple[str, int], bpy.types.FCurve]]:
+        """The curves of the copies that Blender evaluates, by path and index."""
+        slot = self._kept.slot if self._kept else ""
+        copies = action_api.evaluated(self.action())
+        return [{(c.data_path, c.array_index): c for c in action_api.curves(copy, slot)} for copy in copies]
+
+    def _write_curve(
+        self,
+        curve: bpy.types.FCurve,
+        i: int,
+        copies: Sequence[dict[tuple[str, int], bpy.types.FCurve]],
+    ) -> None:
         total = self.length + len(self._kept_frames(i))
-        if start < 0 or len(points) != total:
-            self._fill(curve, i, self.length)
-        elif (stop - start) * SLICE_COST > total:
-            self._fill(curve, i, self.length, fresh=False)
-        else:
-            for point, frame, value in self._slice(points, i, start, stop):
-                point.co = (frame, value)
-        self._filled[i] = stop
-        if stop == self.length:
-            curve.update()  # handles, for whoever edits the curve later
+        fresh = self._filled[i] < 0 or len(curve.keyframe_points) != total
+        co = self._fill(curve, i, self.length, fresh)
+        for copy in copies:
+            copied = copy.get((curve.data_path, curve.array_index))
+            if copied is not None and len(copied.keyframe_points) == total:
+                copied.keyframe_points.foreach_set("co", co.ravel())
 
-    def _slice(
-        self, points: bpy.types.FCurveKeyframePoints, i: int, start: int, stop: int
-    ) -> Iterator[tuple[bpy.types.Keyframe, float, float]]:
-        frames = self._frames[start:stop]
-        if self._kept is None:
-            found = points[start:stop]
-        else:
-            at = np.arange(start, stop) + np.searchsorted(self._kept_frames(i), frames)
-            found = [points[p] for p in at.tolist()]
-        return zip(found, frames.tolist(), self._values[i, start:stop].tolist(), strict=True)
-
-    def _fill(self, curve: bpy.types.FCurve, i: int, length: int, fresh: bool = True) -> None:
+    def _fill(self, curve: bpy.types.FCurve, i: int, length: int, fresh: bool) -> NDArray[np.float32]:
         """Make the curve hold exactly the first `length` frames (those not yet received at rest) and what is kept.
 
-        fresh: whether the points may be other than our own of before.
+        fresh: whether the points may be other than our own of before. Gives the keys' frames and values (n, 2).
         """
-        keys = kept_keys.new_keys(self._frames[:length], self._values[i, :length])
+        ended = 0 < length <= self.received  # from now on somebody may edit the curve
+        names = ("co", *(HANDLES if ended else ()))
+        if fresh:
+            names = tuple(kept_keys.PARTS) if self._kept is not None else (*FRESH, *names[1:])
+        keys = kept_keys.new_keys(self._frames[:length], self._values[i, :length], names)
+        if ended:
+            keys |= dict(zip(HANDLES, smooth_handles(keys["co"]), strict=True))
         if self._kept is not None:
             self._kept_frames(i)
-            keys = kept_keys.join([self._kept_keys[i], keys])
-        elif fresh:
-            keys = {name: keys[name] for name in ("interpolation", "type", "co")}
-        else:
-            keys = {"co": keys["co"]}
+            keys = kept_keys.join([self._kept_keys[i], keys], names)
         kept_keys.write(curve, keys)
         self._filled[i] = self.received
+        return keys["co"]
 
     def _kept_frames(self, i: int) -> NDArray[np.float32]:
         """Frames of the old keys that stay in channel i."""
@@ -209,3 +221,14 @@ class Keyer:
         if i not in self._kept_keys:
             self._kept_keys[i] = self._kept.keys(self._channels[i])
         return self._kept_keys[i]["co"][:, 0]
+
+
+def smooth_handles(co: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Left and right handles (n, 2) of keys (n, 2), for whoever makes linear keys Bezier ones: such a curve is smooth
+    and overshoots nowhere (Fritsch and Carlson, "Monotone Piecewise Cubic Interpolation", 1980)."""
+    steps = np.diff(co[:, 1]) / np.diff(co[:, 0])
+    before, after = np.append(0.0, steps), np.append(steps, 0.0)
+    least = 3 * np.minimum(np.abs(before), np.abs(after))
+    slopes = np.where(before * after > 0, np.clip((before + after) / 2, -least, least), 0.0)
+    reach = np.stack([np.ones(len(co)), slopes], axis=1) * THIRD
+    return (co - reach).astype(np.float32), (co + reach).astype(np.float32)

@@ -64,7 +64,7 @@ class Follower(Protocol):
         """Write what is not yet written, for at most about `budget` seconds; True when nothing is left."""
 
     def put_on(self) -> None:
-        """Let the armature show it."""
+        """Let the armature show what is written."""
 
     def end(self) -> None:
         """Nothing more comes: leave only keys that hold a pose, or nothing if none came."""

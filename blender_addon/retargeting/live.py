@@ -87,7 +87,10 @@ class Following:
 
     def put_on(self) -> None:
         obj = self._object()
-        if obj is None or self._on:
+        if obj is None:
+            return
+        if self._on:
+            obj.update_tag(refresh={"TIME"})
             return
         with suppress(Removed):
             action = self._keyer.action()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kmm import fcurve
 from kmm import rotations as rot
 from kmm.clip import Clip
 from kmm.skeleton import JOINT_NAMES, MIRROR, PARENTS, UPRIGHT
@@ -83,6 +84,46 @@ def test_late_curves_do_not_starve(empty: bpy.types.Object) -> None:
         keyer.append(np.ones((1, 4)))
         keyer.write(budget=0.0)
     assert keyer.written >= 90
+
+
+def test_what_is_written_is_shown_without_a_copy_of_the_action(
+    empty: bpy.types.Object, scene: bpy.types.Scene
+) -> None:
+    """Blender copies an action that it calls changed as a whole, which stalls it where the action is long."""
+    keyer = keying.Keyer(take(empty), CHANNELS, 1, 300)
+    layer = bpy.context.view_layer
+    values = np.random.default_rng(0).normal(size=(300, 4))
+    copies = []
+    for at in range(0, 300, 50):
+        keyer.append(values[at : at + 50])
+        keyer.write()
+        empty.update_tag(refresh={"TIME"})
+        layer.update()
+        (copy,) = action_api.evaluated(empty.animation_data.action)
+        copies.append([c.keyframe_points[0].as_pointer() for c in action_api.curves(copy)])
+        for frame in (at + 1, at + 50):
+            scene.frame_set(frame)
+            shown = empty.evaluated_get(layer.depsgraph).location
+            np.testing.assert_allclose(shown, values[frame - 1, :3], atol=1e-6)
+    assert copies[1:] == copies[:-1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    values=st.lists(st.floats(-10, 10, width=32), min_size=1, max_size=12),
+    gaps=st.lists(st.integers(1, 5), min_size=12, max_size=12),
+)
+def test_handles_never_overshoot(values: list[float], gaps: list[int]) -> None:
+    """Made Bezier keys by the user, ours give a curve that stays between two keys, and is smooth at each."""
+    frames = np.cumsum(gaps[: len(values)])
+    co = np.stack([frames, values], axis=1).astype(np.float32)
+    left, right = keying.smooth_handles(co)
+    at = np.linspace(frames[0], frames[-1], 200)
+    curve = fcurve.evaluate(at, co, left, right)
+    k = np.clip(np.searchsorted(frames, at, side="right") - 1, 0, max(0, len(co) - 2))
+    ends = np.stack([co[k, 1], co[np.minimum(k + 1, len(co) - 1), 1]])
+    assert (curve >= ends.min(0) - 1e-4).all() and (curve <= ends.max(0) + 1e-4).all()
+    np.testing.assert_allclose(co - left, right - co, atol=1e-5)
 
 
 def test_removed_action(empty: bpy.types.Object) -> None:

@@ -1,0 +1,170 @@
+"""Scenes, undo and Blender's own ways, in the middle of a stream: nothing fails, nothing of the user's is lost."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import bpy
+import numpy as np
+import pytest
+
+from .helpers import begin, curves, frames_of, motion_of, step_until
+from .install import PACKAGE
+
+PROMPT = "a person walks forward"
+
+
+@pytest.fixture(autouse=True)
+def silent(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Nothing may go wrong on the console."""
+    yield
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def begin_and_key(stream: ModuleType, seconds: float) -> bpy.types.Object:
+    """A generation that has keyed something and has something left to do; its character."""
+    begin(stream, PROMPT, seconds, 1)
+    step_until(stream, lambda: stream.generation.frames_done > 0)
+    assert stream.running()
+    return bpy.context.scene.kmm.character
+
+
+def until_idle(stream: ModuleType) -> None:
+    step_until(stream, lambda: not stream.running())
+    step_until(stream, lambda: not stream.engine.client.status().busy)
+
+
+def complete(obj: bpy.types.Object, frames: int) -> bool:
+    return frames_of(obj) == list(range(1, 1 + frames)) and bool(np.abs(motion_of(obj)[-1]).any())
+
+
+def show(scene: bpy.types.Scene) -> None:
+    bpy.context.window.scene = scene
+    bpy.context.view_layer.update()
+
+
+def test_another_scene_is_shown_meanwhile(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """The motion goes on in its scene; the other one is left alone, and then gets one of its own."""
+    obj = begin_and_key(stream, 60.0)
+    second = bpy.data.scenes.new("Second")
+    show(second)
+    assert not bpy.ops.kmm.generate.poll()  # one at a time
+    objects = set(second.objects)
+    step_until(stream, lambda: not stream.running())
+    assert complete(obj, 1800) and stream.generation.message == "Done: 1800 frames"
+    assert second.kmm.character is None and set(second.objects) == objects
+    second.render.fps = 30
+    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1) == {"FINISHED"}
+    other = second.kmm.character
+    assert other != obj and frames_of(other) == list(range(1, 31)) and complete(obj, 1800)
+    show(scene)
+    bpy.data.scenes.remove(second)
+
+
+def test_the_character_is_deleted_in_the_view(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    obj = begin_and_key(stream, 600.0)
+    with bpy.context.temp_override(selected_objects=[obj]):
+        bpy.ops.object.delete()
+    until_idle(stream)
+    assert "gone" in stream.generation.message
+    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1) == {"FINISHED"}
+    assert complete(scene.kmm.character, 30)
+
+
+def test_the_scene_is_deleted(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    action = begin_and_key(stream, 600.0).animation_data.action
+    second = bpy.data.scenes.new("Second")
+    show(second)
+    bpy.data.scenes.remove(scene)
+    until_idle(stream)
+    assert "gone" in stream.generation.message
+    second.render.fps = 30
+    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1) == {"FINISHED"}
+    assert second.kmm.character.animation_data.action != action
+
+
+def test_range_rate_and_selection_change(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    obj = begin_and_key(stream, 60.0)
+    scene.frame_start, scene.frame_end, scene.use_preview_range = 10, 40, True
+    scene.render.fps, scene.render.fps_base = 24, 1.001
+    obj.name, obj.hide_viewport = "renamed", True
+    bpy.data.objects["Cube"].select_set(False)
+    step_until(stream, lambda: not stream.running())
+    assert complete(obj, 1800)
+    assert (scene.frame_start, scene.frame_end, scene.use_preview_range) == (10, 40, True)
+    assert (scene.render.fps, scene.render.fps_base) == (24, pytest.approx(1.001))
+    assert obj.hide_viewport and not bpy.data.objects["Cube"].select_get()
+
+
+def test_undo_and_redo_of_something_else(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """The keys that undo has taken back come again, and the rest after them."""
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=60.0, seed=1)
+    want = motion_of(scene.kmm.character)
+    bpy.context.preferences.edit.use_global_undo = True
+    begin_and_key(stream, 60.0)
+    bpy.ops.ed.undo_push(message="before")
+    bpy.data.objects["Cube"].location.x = 3.0
+    bpy.ops.ed.undo_push(message="moved")
+    done = stream.generation.frames_done
+    step_until(stream, lambda: stream.generation.frames_done > done)
+    bpy.ops.ed.undo()
+    assert stream.running() and bpy.data.objects["Cube"].location.x == 0.0
+    stream.tick()
+    bpy.ops.ed.redo()
+    assert stream.running() and bpy.data.objects["Cube"].location.x == 3.0
+    step_until(stream, lambda: not stream.running())
+    np.testing.assert_array_equal(motion_of(bpy.context.scene.kmm.character), want)
+    assert stream.generation.message == "Done: 1800 frames"
+
+
+def test_undo_takes_the_character_away(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.data.objects["Cube"].location.x = 3.0
+    bpy.ops.ed.undo_push(message="before")
+    before = {o.name for o in bpy.data.objects}
+    bpy.data.objects["Cube"].location.x = 4.0
+    bpy.ops.ed.undo_push(message="moved")
+    begin_and_key(stream, 600.0)
+    bpy.ops.ed.undo()
+    until_idle(stream)
+    assert "gone" in stream.generation.message
+    assert {o.name for o in bpy.data.objects} == before and not bpy.data.actions
+    assert bpy.data.objects["Cube"].location.x == 3.0
+
+
+def test_the_user_animates_the_same_character(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Another action on it, keys of the user's own and edit mode: the stream ends on the action that it began."""
+    obj = begin_and_key(stream, 60.0)
+    made = obj.animation_data.action
+    bpy.context.view_layer.objects.active = obj
+    bpy.ops.object.mode_set(mode="EDIT")
+    stream.tick()
+    bpy.ops.object.mode_set(mode="OBJECT")
+    mine = bpy.data.actions.new("mine")
+    obj.animation_data.action = mine
+    obj.keyframe_insert("location", frame=5)
+    step_until(stream, lambda: not stream.running())
+    assert obj.animation_data.action == mine and len(curves(obj)[0].keyframe_points) == 1
+    obj.animation_data.action = made
+    if hasattr(made, "slots"):
+        obj.animation_data.action_slot = made.slots[0]
+    assert complete(obj, 1800)
+
+
+@pytest.mark.slow
+def test_scripts_are_reloaded(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """As Reload Scripts does: the old engine and timer are gone, what was keyed stays, and all works anew."""
+    obj = begin_and_key(stream, 600.0)
+    pid, tick = stream.engine.pid, stream.tick
+    bpy.utils.load_scripts(reload_scripts=True)
+    assert not bpy.app.timers.is_registered(tick)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    kept = frames_of(obj)
+    assert kept == list(range(1, 1 + len(kept))) and 0 < len(kept) < 18000
+    bpy.context.preferences.addons[PACKAGE].preferences.weights = os.environ["KMM_TEST_WEIGHTS"]
+    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1) == {"FINISHED"}
+    sys.modules[f"{PACKAGE}.stream"].engine.close()

@@ -23,7 +23,7 @@ def missing() -> str:
 class Screen:
     """One that nobody else uses. A context manager; coordinates are pixels from the top left."""
 
-    def __init__(self, width: int = 1280, height: int = 800) -> None:
+    def __init__(self, width: int = 1280, height: int = 880) -> None:
         self.width, self.height = width, height
 
     def __enter__(self) -> Screen:
@@ -54,6 +54,13 @@ class Screen:
             self._do("click", "--repeat", str(times), "--delay", "60", str(button))
         else:  # held for a moment: a panel's header does not take notice of less
             self._do("mousedown", str(button), "sleep", "0.15", "mouseup", str(button))
+
+    def drag(self, x: int, y: int, to_x: int, to_y: int) -> None:
+        """Hold the left button from one place to another."""
+        self.move(x, y)
+        time.sleep(0.3)
+        self._do("mousedown", "1", "sleep", "0.3", "mousemove", str((x + to_x) // 2), str((y + to_y) // 2))
+        self._do("sleep", "0.3", "mousemove", str(to_x), str(to_y), "sleep", "0.3", "mouseup", "1")
 
     def press(self, *keys: str) -> None:
         """Keys by their X names, with modifiers: "ctrl+s", "Return"."""

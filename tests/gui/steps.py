@@ -57,6 +57,12 @@ def come_nearer(window: Window) -> None:
         window.screen.click(left + width // 2, top + height // 2, button=4)
 
 
+def show_keys(window: Window) -> None:
+    """Drag the timeline's upper edge up, so that there is room for keys and markers."""
+    left, top, width, _ = window.box("TIMELINE", "HEADER")
+    window.screen.drag(left + width // 3, top - 3, left + width // 3, top - 63)
+
+
 SUB_PANELS = ("Motion", "Takes", "Edit", "Retarget", "Engine")
 
 

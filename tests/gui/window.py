@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 import shutil
 import socket
@@ -66,6 +67,7 @@ class Window:
         self._arguments = arguments
         self._known: dict[str, tuple[int, int]] = {}  # the middle of buttons that were looked for
         self._seen: dict[str, tuple[int, int]] = {}  # a place on buttons that were passed
+        self._last = (screen.width, 0)  # the button that was found last
         resources.mkdir(parents=True, exist_ok=True)
         self._environment = os.environ | {
             "DISPLAY": screen.display,
@@ -132,18 +134,23 @@ class Window:
         raise LookupError(f"there is no region {region} of an editor {area}")
 
     def find(self, button: str, area: str = "VIEW_3D", region: str = "UI") -> tuple[int, int]:
-        """A place on the button whose operator call or property path has this text in it."""
+        """A place on the button whose operator call or property path has this text in it.
+
+        Looked for where it was, then from the last button outwards: what appears does so near what was clicked.
+        """
         if button in self._known and button in self._under(*self._known[button]):
-            return self._known[button]
+            self._last = self._known[button]
+            return self._last
         seen_at = [place for name, place in self._seen.items() if button in name]
-        for x, y in (*seen_at, *self._places(self.box(area, region))):
+        places = sorted(self._places(self.box(area, region)), key=lambda place: math.dist(place, self._last))
+        for x, y in (*seen_at, *places):
             if button in self._under(x, y):
                 upper, lower = (
                     next(end for end in range(y, y + way * 200, way * 6) if button not in self._under(x, end))
                     for way in (-1, 1)
                 )
-                self._known[button] = x, (upper + lower) // 2
-                return self._known[button]
+                self._last = self._known[button] = x, (upper + lower) // 2
+                return self._last
         raise LookupError(f"no button {button} can be seen in {area} {region}")
 
     def _under(self, x: int, y: int) -> str:
@@ -218,7 +225,7 @@ class Window:
         raise LookupError(f"no click in {area} {region} made it so: {until}")
 
     def _places(self, box: tuple[int, int, int, int]) -> Iterator[tuple[int, int]]:
-        """Places all over the box, the middle of each line first; of a header, along it."""
+        """Places all over the box; of a header, along it."""
         left, top, width, height = box
         if height < 2 * HEADER:
             yield from ((x, top + height // 2) for x in range(left + STEP, left + width, 3 * STEP))

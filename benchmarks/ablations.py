@@ -1,6 +1,6 @@
 """What key-frame masking, the masking ratio and the alignment are worth: generators trained at equal budget.
 
-    python benchmarks/ablations.py --data FOLDER --runs FOLDER [--recipe kmm-open] [--steps 1500] [--evaluator FILE]
+    python benchmarks/ablations.py --data FOLDER --runs FOLDER [--steps 1500] [--batch 48] [--evaluator FILE]
 
 Every variant is trained from the same start on the tokenizer of the weights that the recipe is named after, with the
 same batches; a run can be killed and resumed. Prints for each its validation loss (masked in one way for all), what
@@ -12,14 +12,17 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from kmm.evaluation import directions, motion
 from kmm.evaluation import evaluator as judges
 from kmm.model import weights as wt
 from kmm.model.pipeline import Pipeline
+from kmm.model.tokenizer import Tokenizer
 from kmm.protocol import PromptSegment
 from kmm.training import run
+from kmm.training.segments import Segments
 
 VARIANTS: dict[str, dict[str, float]] = {
     "as shipped: half key frames, cosine ratio": {},
@@ -33,15 +36,17 @@ VARIANTS: dict[str, dict[str, float]] = {
 FIGURES = ("R-precision top 3", "FID", "MM-dist", "diversity")
 
 
-def train(variant: str, options: argparse.Namespace) -> tuple[Path, float]:
+def train(
+    variant: str,
+    recipe: dict[str, Any],
+    section: dict[str, Any],
+    segments: dict[str, Segments],
+    tokenizer: Tokenizer,
+    folder: Path,
+) -> tuple[Path, float]:
     """The weights folder of a variant, and its validation loss on masked tokens."""
-    recipe = run.load_recipe(options.recipe)
-    section = {k: v for k, v in recipe["generator"].items() if k != "init"}
-    section |= {"steps": options.steps, "objective": VARIANTS[variant]}
-    name = variant.split(":")[0].replace(" ", "-")
-    runs = options.runs / name
-    tokenizer = wt.load(options.recipe, torch.device("cpu")).tokenizer
-    generator = run.train_generator(section, run.recordings(recipe, options.data), tokenizer, runs)
+    runs = folder / variant.split(":")[0].replace(" ", "-")
+    generator = run.train_generator(section | {"objective": VARIANTS[variant]}, segments, tokenizer, runs)
     wt.save(runs / "weights", tokenizer, generator, recipe["licence"], wt.Sampling())
     last = json.loads((runs / "generator.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     return runs / "weights", float(last["val_tokens"])
@@ -55,13 +60,19 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--recipe", default="kmm-open")
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--evaluator", type=Path)
     options = parser.parse_args()
     judge = judges.Judge(judges.load(options.evaluator)) if options.evaluator else None
+    recipe = run.load_recipe(options.recipe)
+    section = {k: v for k, v in recipe["generator"].items() if k != "init"}
+    section |= {"steps": options.steps, "batch": options.batch}
+    tokenizer = wt.load(options.recipe, torch.device("cpu")).tokenizer
+    segments = run.prepare(section, run.recordings(recipe, options.data), tokenizer)
     rows = []
     for variant in VARIANTS:
-        folder, loss = train(variant, options)
+        folder, loss = train(variant, recipe, section, segments, tokenizer, options.runs)
         pipeline = Pipeline.load(str(folder))
         told = directions.score(
             lambda prompt, frames, seed, p=pipeline: p.clip([PromptSegment(prompt, frames)], seed),
@@ -74,7 +85,7 @@ def main() -> None:
             row += "".join(f" {figures[f][0]} |" for f in FIGURES)
         rows.append(row)
     heads = ["variant", "validation loss", "directions", *(FIGURES if judge else ())]
-    print(f"{options.recipe}, {options.steps} steps each, {options.seeds} seeds")
+    print(f"{options.recipe}, {options.steps} steps of {options.batch} each, {options.seeds} seeds")
     print("\n".join(["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", *rows]))
 
 

@@ -66,7 +66,8 @@ def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
     tokenizer = train_tokenizer(recipe["tokenizer"], stores, runs)
     if "decoder" in recipe:
         tokenizer = train_decoder(recipe["decoder"], items, tokenizer, runs)
-    generator = train_generator(recipe["generator"], items, tokenizer, runs)
+    segments = prepare(recipe["generator"], items, tokenizer)
+    generator = train_generator(recipe["generator"], segments, tokenizer, runs)
     wt.save(out, tokenizer, generator, recipe["licence"], wt.Sampling(**recipe.get("sampling", {})))
 
 
@@ -98,21 +99,16 @@ def train_decoder(
     return trained
 
 
-def train_generator(
-    section: dict[str, Any],
-    items: list[Recording],
-    tokenizer: Tokenizer,
-    runs: Path,
-) -> Generator:
-    """Stage 2, on a trained tokenizer.
+def prepare(section: dict[str, Any], items: list[Recording], tokenizer: Tokenizer) -> dict[str, Segments]:
+    """What a generator is trained and validated on, by split.
 
-    `section["init"]`: a weights folder to start from; `section["joined"]`: how many motions to join from the training
-    split's pieces; `section["text_encoder"]`: a folder with another text encoder, for example CLIP.
+    `section["joined"]`: how many motions to join from the training split's pieces; `section["wordings"]`: texts a
+    caption is said in; `section["text_encoder"]`: a folder with another text encoder, for example CLIP.
     """
     encoder = TextEncoder(section.get("text_encoder", MINILM))
     splits = {split: in_split(items, split) for split in ("train", "val")}
     splits["train"] = splits["train"] + join(splits["train"], section.get("joined", 0))
-    segments = {
+    return {
         split: Segments(
             build_captions(members, section.get("wordings", WORDINGS)),
             TokenBank(tokenizer, Store.build(members)),
@@ -120,6 +116,13 @@ def train_generator(
         )
         for split, members in splits.items()
     }
+
+
+def train_generator(
+    section: dict[str, Any], segments: dict[str, Segments], tokenizer: Tokenizer, runs: Path
+) -> Generator:
+    """Stage 2, on a trained tokenizer's tokens. `section["init"]`: a weights folder to start from."""
+    encoder = segments["train"].texts.encoder
     if "init" in section:
         module = wt.load(section["init"], torch.device("cpu")).generator.requires_grad_(True)
     else:

@@ -20,7 +20,7 @@ from kmm.training.generator import GeneratorStage, Objective
 from kmm.training.loop import LoopConfig, run
 from kmm.training.segments import Segments, TokenBank
 from kmm.training.store import Store
-from kmm.training.tokenizer import DecoderStage, TokenizerStage
+from kmm.training.tokenizer import TokenizerStage
 
 RECIPES = Path(__file__).parent / "recipes"
 WORDINGS = 8  #: texts a caption is said in, unless the recipe says
@@ -64,8 +64,6 @@ def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
     items = recordings(recipe, data)
     stores = {split: Store.build(in_split(items, split)) for split in ("train", "val")}
     tokenizer = train_tokenizer(recipe["tokenizer"], stores, runs)
-    if "decoder" in recipe:
-        tokenizer = train_decoder(recipe["decoder"], items, tokenizer, runs)
     segments = prepare(recipe["generator"], items, tokenizer)
     generator = train_generator(recipe["generator"], segments, tokenizer, runs)
     wt.save(out, tokenizer, generator, recipe["licence"], wt.Sampling(**recipe.get("sampling", {})))
@@ -82,19 +80,6 @@ def train_tokenizer(section: dict[str, Any], stores: dict[str, Store], runs: Pat
         module.std.copy_(torch.from_numpy(std))
     stage = TokenizerStage(module, stores["train"], stores["val"], section["batch"])
     trained = run(stage, loop_config(section), runs)
-    assert isinstance(trained, Tokenizer)
-    return trained
-
-
-def train_decoder(
-    section: dict[str, Any], items: list[Recording], tokenizer: Tokenizer, runs: Path
-) -> Tokenizer:
-    """The decoder further, for codes that stay as they are, on `section["joined"]` joined motions too."""
-    train = in_split(items, "train")
-    train = train + join(train, section.get("joined", 0))
-    stores = Store.build(train), Store.build(in_split(items, "val"))
-    tokenizer.requires_grad_(False).decoder.requires_grad_(True)
-    trained = run(DecoderStage(tokenizer, *stores, section["batch"]), loop_config(section), runs)
     assert isinstance(trained, Tokenizer)
     return trained
 

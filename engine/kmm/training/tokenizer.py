@@ -37,7 +37,7 @@ class TokenizerStage:
         assert isinstance(self.module, Tokenizer)
         windows = self.train.windows(rng, self.batch, self.frames)
         target = torch.from_numpy(windows).to(self.module.mean.device)
-        output, commitment = self.reconstruct(target)
+        output, commitment, _ = self.module(target, dropout=0.2)
         feature = F.smooth_l1_loss((output - target) / self.module.std, torch.zeros_like(target), beta=BETA)
         with torch.no_grad():
             joints = kin.positions(target)
@@ -61,27 +61,9 @@ class TokenizerStage:
             "commitment": commitment.item(),
         }
 
-    def reconstruct(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Features that have been through the tokens, and the commitment loss."""
-        assert isinstance(self.module, Tokenizer)
-        output, commitment, _ = self.module(target, dropout=0.2)
-        return output, commitment
-
     def validate(self, module: nn.Module) -> dict[str, float]:
         assert isinstance(module, Tokenizer)
         return reconstruction(module, self.validation)
-
-
-class DecoderStage(TokenizerStage):
-    """The decoder alone, for codes that stay as they are: a generator trained on them stays valid."""
-
-    name = "decoder"
-
-    def reconstruct(self, target: Tensor) -> tuple[Tensor, Tensor]:
-        assert isinstance(self.module, Tokenizer)
-        with torch.no_grad():
-            tokens = self.module.encode(target)
-        return self.module.decode(tokens), target.new_zeros(())
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from .keying import Kept, Keyer, Removed
 from .performer import followers_of, performer_for
 from .request import Request, UserError
 from .snapshot import Snapshot
-from .takes import Channels, Take, runs
+from .takes import Channels, Take
 
 WRITE_SECONDS = 0.008  #: of key writing at one step, so that the interface stays alive
 #: Between two rounds of writing, for each key of a curve: a round goes over all of them.
@@ -105,6 +105,7 @@ class Generation:
         """Take what came from the engine and write it, for at most about `budget` seconds."""
         if self.ended:
             return
+        deadline = time.perf_counter() + budget
         try:
             if engine.state is State.STARTING:
                 self.message, self._heard = "Starting the engine", time.monotonic()
@@ -112,8 +113,8 @@ class Generation:
                 self._end(engine.message or "The engine was stopped", failed=True)
                 return
             else:
-                self._listen(engine, budget)
-            if not self.ended and self._write(budget) and self._complete:
+                self._listen(engine, deadline)
+            if not self.ended and self._write(deadline) and self._complete:
                 self._finish()
         except Removed:
             self.cancel("Ended: what was being keyed is gone (undone or deleted)")
@@ -202,11 +203,9 @@ class Generation:
         if base is None or made is None:
             return {}
         source = action_api.find_action(base.action_uid)
-        starts = [start for start, _ in runs(made)]
-        frames = [self.request.first_frame + start - 1 for start in starts]
-        return dict(zip(starts, reading.values(obj, source, self._performer.channels, frames), strict=True))
+        return reading.before_runs(obj, source, self._performer.channels, made, self.request.first_frame)
 
-    def _listen(self, engine: Engine, budget: float) -> None:
+    def _listen(self, engine: Engine, deadline: float) -> None:
         client = engine.client
         assert client is not None
         try:
@@ -214,7 +213,6 @@ class Generation:
                 self._ask(client)
             if not self._news:
                 self._news.extend(client.poll())
-            deadline = time.perf_counter() + budget
             while self._news and not self.ended:
                 event = self._news.popleft()
                 if event.request_id == self._request_id:
@@ -265,8 +263,12 @@ class Generation:
                 for follower in self._followers:
                     follower.replace(clip)
 
-    def _write(self, budget: float) -> bool:
-        """Write what came, or show what is written, which takes a pass of its own. Whether all that came is shown."""
+    def _write(self, deadline: float) -> bool:
+        """Write what came, or show what is written, which takes a pass of its own. Whether all that came is shown.
+
+        deadline: of `time.perf_counter`.
+        """
+        budget = max(0.0, deadline - time.perf_counter())
         if self._keyer.received == 0:
             self._keyer.prepare(budget)
             return True

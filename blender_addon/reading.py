@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import action_api
 from .keying import Channel
 from .performer import Performer
+from .takes import runs
 
 QUATERNION = ".rotation_quaternion"
 
@@ -46,6 +47,19 @@ def values(
             turned[bone.name] = _rotations(bone, keyed, frames)
         result[:, i] = [rotation[channel.index] for rotation in turned[bone.name]]
     return result
+
+
+def before_runs(
+    obj: bpy.types.Object,
+    action: bpy.types.Action | None,
+    channels: Sequence[Channel],
+    made: NDArray[np.bool_],
+    first_frame: int,
+) -> dict[int, NDArray[np.float64]]:
+    """For each run of made frames, the first of all being `first_frame`, the channels' values at the frame before."""
+    starts = [start for start, _ in runs(made)]
+    frames = [first_frame + start - 1 for start in starts]
+    return dict(zip(starts, values(obj, action, channels, frames), strict=True))
 
 
 def key_frames(obj: bpy.types.Object, action: bpy.types.Action, selected: bool = False) -> list[int]:

@@ -20,8 +20,8 @@ from .request import Request, UserError
 
 TICK_SECONDS = 0.01  #: between two looks while something is going on
 IDLE_SECONDS = 1.0  #: between two looks whether an idle engine still lives
-WRITE_SHARE = 0.2  #: of the time between two looks that may go into writing keys,
-MAX_WRITE_SECONDS = 0.03  #: but no more than so many seconds
+WRITE_SHARE = 0.2  #: of the time between two looks that may go into taking and writing keys,
+MAX_WRITE_SECONDS = 0.02  #: but no more than so many seconds
 REDRAW_SECONDS = 0.1  #: between two redraws of the panel
 #: While one of these runs, no undo step may be made: it would hold a transform that may yet be cancelled.
 TRANSFORM_PREFIX = "TRANSFORM_OT_"

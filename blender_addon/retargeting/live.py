@@ -5,12 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 
 import bpy
+import numpy as np
 from kmm.clip import Clip
 
-from .. import action_api, performer
-from ..keying import Keyer, Removed
+from .. import action_api, performer, planning, reading
+from ..keying import Kept, Keyer, Removed
 from ..request import Request, UserError
 from ..snapshot import Snapshot
+from ..takes import Channels
 from .writing import FromClips
 
 
@@ -45,13 +47,26 @@ def perform(obj: bpy.types.Object) -> performer.Performer:
 def followers(
     scene: bpy.types.Scene, character: bpy.types.Object, request: Request
 ) -> list[performer.Follower]:
-    """All targets but the character itself, of a motion that is made as a whole. Raises UserError."""
+    """All targets but the character itself. Raises UserError.
+
+    Where a part of a motion is made anew, those that wear the whole of it follow.
+    """
     settings = scene.kmm_retargeting
-    if not settings.live or request.base is not None:
+    if not settings.live:
         return []
     others = [obj for obj in settings.used() if obj != character]
+    if request.base is not None:
+        others = [obj for obj in others if _wears(obj, action_api.find_action(request.base.action_uid))]
     targets = [_from_clips(scene, obj) for obj in others]  # before anything is made for one of them
     return [Following(scene, obj, target, request) for obj, target in zip(others, targets, strict=True)]
+
+
+def _wears(obj: bpy.types.Object, motion: bpy.types.Action | None) -> bool:
+    """Whether the object has an action of the same frames as this motion."""
+    action = planning.action_of(obj)
+    return (
+        action is not None and motion is not None and tuple(action.frame_range) == tuple(motion.frame_range)
+    )
 
 
 class Following:
@@ -62,20 +77,38 @@ class Following:
     ) -> None:
         self._scene_uid, self._object_uid = scene.session_uid, obj.session_uid
         self._snapshot = Snapshot(scene, obj)
-        self._first, self._target = request.first_frame, target
-        action = action_api.new_action(f"{request.name} ({obj.name})", obj.name)
-        self._keyer = Keyer(action, target.channels, request.first_frame, request.frames)
+        self._target, self._request = target, request
+        action, kept = self._new_action(obj)
+        self._slot = kept.slot if kept is not None else ""
+        self._channels = self._convert()
+        self._keyer = Keyer(action, target.channels, request.first_frame, request.frames, request.made, kept)
         self._on = False
 
+    def _new_action(self, obj: bpy.types.Object) -> tuple[bpy.types.Action, Kept | None]:
+        request, name = self._request, f"{self._request.name} ({obj.name})"
+        self._before: dict[int, np.ndarray] = {}
+        source = planning.action_of(obj)
+        if request.base is None or request.made is None or source is None:
+            return action_api.new_action(name, obj.name), None
+        channels = self._target.channels
+        self._before = reading.before_runs(obj, source, channels, request.made, request.first_frame)
+        base = planning.base(obj, source, request.base.stretches)
+        return action_api.copy_action(source, name), Kept(base.action_uid, base.slot, base.stretches)
+
+    def _convert(self) -> Channels:
+        target = self._target
+        performed = performer.Performer(target.channels, target, follow=target.follow)
+        return Channels(performed, self._request.made, self._before)
+
     def append(self, clip: Clip) -> None:
-        self._keyer.append(self._target(clip))
+        self._keyer.append(self._channels(clip))
 
     def replace(self, clip: Clip) -> None:
         obj, scene = self._object(), self._scene()
         if obj is not None and scene is not None:
             with suppress(UserError):  # the user has changed the map meanwhile
                 self._target = _from_clips(scene, obj)
-                values = self._target(clip)
+                values = self._convert()(clip)
                 if len(values) == self._keyer.length:
                     self._keyer.replace(values)
 
@@ -94,8 +127,8 @@ class Following:
             return
         with suppress(Removed):
             action = self._keyer.action()
-            self._target.begin(action, self._first)
-            action_api.assign(obj, action)
+            self._target.begin(action, self._request.first_frame, self._slot)
+            action_api.assign(obj, action, self._slot)
             self._on = True
 
     def end(self) -> None:

@@ -69,6 +69,13 @@ class Target:
             self._last = Keys(keys.bones, keys.rotations[-1:], keys.located, keys.locations[-1:])
         return np.concatenate(columns, axis=1)
 
+    def follow(self, values: Array) -> None:
+        """Go on from a frame with these (channels,) values, whoever wrote it."""
+        self._last, at = None, len(values) - sum(map(width, self._modes.values()))
+        for name, mode in self._modes.items():
+            self._last_values[name] = np.asarray(values[at : at + width(mode)], dtype=float)
+            at += width(mode)
+
     def begin(self, action: bpy.types.Action, first_frame: int, slot: str = "") -> None:
         """Key what makes a control rig follow the keyed controls, once, in an action made by `action_api`."""
         collection = action_api.curves(action, slot)

@@ -54,18 +54,24 @@ def _leg(side: str, contacts: slice) -> Leg:
 LEGS = (_leg("left", slice(0, 2)), _leg("right", slice(2, 4)))
 
 
-def lock_feet(clip: Clip, offsets: ArrayLike = REST_OFFSETS, fixed: Flags | None = None) -> Clip:
+def lock_feet(
+    clip: Clip,
+    offsets: ArrayLike = REST_OFFSETS,
+    fixed: Flags | None = None,
+    planted: Flags | None = None,
+) -> Clip:
     """The clip with feet that do not slide while they stand, by its contacts or, where it has none, by its joints.
 
     offsets: (22, 3) of the body's joints. fixed: (T,) frames whose poses must not change; the shift of a foot dies
-    away towards them. Frames in which no foot is shifted stay as they are, to the bit.
+    away towards them. planted: (T, 4) what `standing` says, where that is known better. Frames in which no foot is
+    shifted stay as they are, to the bit.
     """
     if len(clip) < 2:
         return clip
     joints, world = forward_kinematics(
         np.asarray(clip.translation, float), np.asarray(clip.rotations, float), offsets
     )
-    planted = standing(joints, clip.contacts, clip.fps)
+    planted = standing(joints, clip.contacts, clip.fps) if planted is None else planted
     blend, lift = (max(2, round(seconds * clip.fps)) for seconds in (BLEND_SECONDS, LIFT_SECONDS))
     free = 1.0 if fixed is None else 1 - _presence(fixed, blend)[:, None]
     rotations = clip.rotations.copy()

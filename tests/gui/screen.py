@@ -23,7 +23,7 @@ def missing() -> str:
 class Screen:
     """One that nobody else uses. A context manager; coordinates are pixels from the top left."""
 
-    def __init__(self, width: int = 1280, height: int = 880) -> None:
+    def __init__(self, width: int = 1280, height: int = 900) -> None:
         self.width, self.height = width, height
 
     def __enter__(self) -> Screen:

@@ -60,7 +60,12 @@ def come_nearer(window: Window) -> None:
 def show_keys(window: Window) -> None:
     """Drag the timeline's upper edge up, so that there is room for keys and markers."""
     left, top, width, _ = window.box("TIMELINE", "HEADER")
-    window.screen.drag(left + width // 3, top - 3, left + width // 3, top - 63)
+    for _ in range(4):
+        window.screen.drag(left + width // 3, top - 3, left + width // 3, top - 63)
+        time.sleep(0.5)
+        if window.box("TIMELINE", "HEADER")[1] < top:
+            return
+    raise LookupError("the timeline's edge cannot be dragged")
 
 
 SUB_PANELS = ("Motion", "Takes", "Edit", "Retarget", "Engine")

@@ -224,6 +224,11 @@ class Window:
             time.sleep(0.2)
         raise LookupError(f"no click in {area} {region} made it so: {until}")
 
+    def quit(self) -> None:
+        """Ctrl-Q, with nothing that is not saved; Blender saves its preferences then."""
+        self.press("ctrl+q")
+        self.process.wait(60)
+
     def _places(self, box: tuple[int, int, int, int]) -> Iterator[tuple[int, int]]:
         """Places all over the box; of a header, along it."""
         left, top, width, height = box

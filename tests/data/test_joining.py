@@ -20,11 +20,11 @@ def recordings():
 
 @pytest.fixture(scope="module")
 def joined(recordings):
-    return join(recordings, 30, seed=3)
+    return join(recordings, 60, seed=3)
 
 
 def test_motions_are_joined_for_training_and_say_what_they_are(joined):
-    assert len(joined) == 30 and len({r.id for r in joined}) == 30
+    assert len(joined) == 60 and len({r.id for r in joined}) == 60
     assert {(r.set, r.split, r.commercial, r.texts) for r in joined} == {("joined", "train", True, ())}
 
 
@@ -63,3 +63,8 @@ def test_quaternions_stay_unit(joined):
     for r in joined:
         np.testing.assert_allclose(np.linalg.norm(r.clip.rotations, axis=-1), 1, atol=1e-4)
         assert np.isfinite(rot.magnitude(r.clip.rotations)).all()
+
+
+def test_a_few_steps_between_standing_are_asked_for(joined):
+    counts = {a.count for r in joined for s in segments(r.clip) for a in s.actions if a.kind == "walk_forward"}
+    assert counts & {1, 2, 3, 4}

@@ -44,7 +44,7 @@ OPPOSED = {"wave": "raise_lower", "run": "walk", "jog": "walk", "sprint": "walk"
 class Example(TypedDict):
     """Frames [start, end) of recordings[recording] are described by each of `texts`.
 
-    origin: "motion" (read from the motion) or whoever wrote the recording's own text. kind: coarse label for balanced
+    origin: "motion" (read from the motion) or whoever wrote the recording's own text. kind: label for balanced
     sampling, "sequence" for two or three actions in a row, "own" labels prefixed so. actions: the kinds in order.
     """
 
@@ -126,7 +126,7 @@ def _motion(index: int, recording: Recording, wordings: int, seed: int) -> list[
         def make(segment: Segment = segment, rng: np.random.Generator = rng) -> str:
             return _describe(segment, recording, rng)
 
-        kind = segment.actions[0].kind if len(segment.actions) == 1 else "sequence"
+        kind = _fine(segment.actions[0]) if len(segment.actions) == 1 else "sequence"
         names = tuple(a.kind for a in segment.actions)
         if segment.meanwhile is not None:
             kind, names = "meanwhile", (*names, segment.meanwhile.kind)
@@ -142,6 +142,17 @@ def _motion(index: int, recording: Recording, wordings: int, seed: int) -> list[
             )
         )
     return found
+
+
+def _fine(action: Action) -> str:
+    """The kind with how often and how far, which are drawn as evenly as kinds are."""
+    if action.count:
+        return f"{action.kind} {action.count}"
+    return (
+        f"{action.kind} {45 * round(abs(action.amount) / 45)}"
+        if action.kind.startswith("turn_")
+        else action.kind
+    )
 
 
 def _own(index: int, recording: Recording, wordings: int, seed: int) -> list[Example]:

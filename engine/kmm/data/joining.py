@@ -37,6 +37,7 @@ STANDS = 0.3  #: share of pieces that are standing still: where one stops, and f
 #: Frames around a piece in which it may be entered and left, and inside one that may not be cut anywhere.
 SLACK, INSIDE = round(0.25 * FPS), round(0.1 * FPS)
 SHORTEST, LONGEST = round(0.9 * FPS), round(4.0 * FPS)  # of a piece that may be cut: walking, standing
+FEW_STEPS = round(0.4 * FPS), round(1.8 * FPS)  # frames of a walk that is asked for by its steps
 BENT, ARMED = 0.35, 0.25  #: shares of walks that are bent, and of steady pieces that get other arms
 AGAIN = 0.15  #: share of jumps, kicks and the like that are done once more
 RETIMED, SPEEDS = 0.3, (0.75, 1.3)  #: share of pieces that are played slower or faster, and by how much
@@ -48,7 +49,9 @@ ASKED = 0.6  #: share of motions that are one thing as people ask for it
 BACK = 0.08  #: share of those that are: going, turning, going on
 #: Kinds that are asked for more often than others, and how much more.
 POPULAR, OFTEN = (
-    re.compile("walk_forward|walk_in_place|walk_diagonal|run_|turn_|jump$|jump_forward|squat|punch"),
+    re.compile(
+        "few_steps|walk_forward|walk_in_place|walk_diagonal|run_|turn_|jump$|jump_forward|squat|punch"
+    ),
     3.0,
 )
 COUNTED = re.compile("jump|squat|kick|punch|turn_")  #: kinds that are done once, twice or three times
@@ -94,6 +97,7 @@ class Joiner:
         for derived in derive(plain, np.random.default_rng(seed)):
             self.recordings.append(derived.recording)
             self._read(len(self.recordings) - 1, derived.recording.clip, derived.kinds)
+        self._cut_few_steps(np.random.default_rng(seed))
         self.names = sorted(k for k in self.kinds if k != "stand")
         weight = np.array([sum(p.end - p.start for p in self.kinds[k]) ** 0.5 for k in self.names])
         weight *= [GAIT_WEIGHT if k.startswith(("walk", "run")) else 1.0 for k in self.names]
@@ -113,6 +117,14 @@ class Joiner:
             if action.channel == "body" or whole:
                 piece = Piece(index, False, action.kind, action.start, action.end, action.amount)
                 self.kinds[action.kind].append(piece)
+
+    def _cut_few_steps(self, rng: np.random.Generator) -> None:
+        """From each walk short pieces: with standing around them, so many steps."""
+        for walk in tuple(self.kinds.get("walk_forward", ())):
+            for length in rng.integers(*FEW_STEPS, size=2):
+                start = walk.start + int(rng.integers(max(1, walk.end - walk.start - length)))
+                piece = replace(walk, kind="few_steps", start=start, end=min(walk.end, start + int(length)))
+                self.kinds["few_steps"].append(piece)
 
     def draw(self, rng: np.random.Generator) -> Clip | None:
         """A motion, or None where nothing fits onto a piece."""
@@ -265,6 +277,8 @@ def _standing(kinds: list[str]) -> tuple[float, float]:
     first, last = kinds[0], kinds[-1]
     if first.startswith("run"):
         return 0.1, 0.1
+    if first == "few_steps":
+        return 0.85, 0.9
     if first.startswith("walk"):
         return 0.35, 0.35
     low = ("sit", "lie", "kneel", "crouch")

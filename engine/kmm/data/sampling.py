@@ -14,7 +14,7 @@ class Balanced:
     """Draws a kind by the square root of its total length, then an example by the square root of its own.
 
     A set's own label is often one vague word for a long clip, so it has half the weight of what the motion shows.
-    Sequences are as many kinds as actions that they begin with: half of what people ask for is a sequence.
+    Sequences are as many kinds as actions that they begin with, and so many that they have half the weight too.
     """
 
     def __init__(self, examples: Sequence[Example]) -> None:
@@ -24,7 +24,7 @@ class Balanced:
         length = np.array([e["end"] - e["start"] for e in examples], float)
         self.members = [np.array(kinds[name]) for name in sorted(kinds)]
         weight = np.array([length[m].sum() ** 0.5 for m in self.members])
-        weight *= [0.5 if name.startswith("own") else 1.0 for name in sorted(kinds)]
+        weight *= [0.5 if name.startswith(("own", "sequence")) else 1.0 for name in sorted(kinds)]
         self.weight = weight / weight.sum()
         self.within = [length[m] ** 0.5 / (length[m] ** 0.5).sum() for m in self.members]
 

@@ -7,7 +7,17 @@ import numpy as np
 
 from . import reading, storyboard
 from .kept_keys import Stretch
-from .planning import CONTEXT_SECONDS, INFINITY, action_of, base, carried, read, without_loop
+from .limits import taken_up
+from .planning import (
+    CONTEXT_SECONDS,
+    INFINITY,
+    action_of,
+    base,
+    carried,
+    engine_ratio,
+    read,
+    without_loop,
+)
 from .request import REACH_SECONDS, Given, Part, Request, UserError
 
 
@@ -58,6 +68,7 @@ def between(
     else:
         context = round(CONTEXT_SECONDS * storyboard.rate(scene))
         low, high = min(first, max(keys[0], first - context)), max(last, min(keys[-1], last + context))
+        low = first + 1 - taken_up(first + 1 - low, engine_ratio(scene))
         frames = [*range(low, first + 1), *range(last, high + 1)]
     made = np.ones(high - low + 1, bool)
     made[np.array(frames) - low] = False

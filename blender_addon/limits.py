@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 #: Lengths that users type are decimals; their sums in binary must not fall to the wrong side of a half frame.
 EPSILON = 1e-4
+TOKEN = 4  #: frames of the engine
 
 
 def limits(lengths: Iterable[float]) -> list[int]:
@@ -33,3 +34,16 @@ def engine_counts(limits: Iterable[int], ratio: float) -> list[int]:
     total = math.ceil((inner[-1] - inner[0] - 1) * ratio - 1e-10) + 1
     cuts = [min(total, round((limit - inner[0]) * ratio)) for limit in inner[:-1]] + [total]
     return [b - a for a, b in itertools.pairwise(cuts)]
+
+
+def taken_up(frames: int, ratio: float) -> int:
+    """How many of the last `frames` before a seam to give to the engine, so that it takes up all of them.
+
+    It thinks in tokens of `TOKEN` of its frames, and of one that is given in part it knows nothing: it would go on
+    from an earlier moment than where the given frames end. At odd rates that may cost too much, and all are given.
+    ratio: engine frames in one scene frame.
+    """
+    for count in range(frames, 3 * frames // 4, -1):
+        if (math.floor((count - 1) * ratio + 1e-6) + 1) % TOKEN == 0:
+            return count
+    return frames

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import bpy
 import numpy as np
-from kmm.clip import Clip
+from kmm.clip import FPS, Clip
 
 from . import action_api, reading, storyboard
 from .kept_keys import Stretch
+from .limits import taken_up
 from .performer import performer_for
 from .placing import Start
 from .request import Base, Given, Options, Part, Place, Request, UserError, single
 
 CONTEXT_SECONDS = 2.0  #: of the motion around what is made, for the engine to go on from and to end in
+LEAD_SECONDS = 0.5  #: in which new motion may be led over from what was there, where all that follows is new
 INFINITY = float("inf")
 
 
@@ -111,6 +113,9 @@ def block(
         high = stop + min(context, right.made_frames)
         parts.append(Part(right.prompt, high - stop, right.seed))
         end = stop if right.locked else stop + min(near, (high - stop) // 2)
+    if left is not None:
+        low = begin - taken_up(begin - low, engine_ratio(scene))
+        parts[0] = replace(parts[0], frames=first - low)
     made = np.zeros(high - low, bool)
     made[begin - low : end - low] = True
     frames = np.flatnonzero(~made)
@@ -159,7 +164,9 @@ def _continued(scene: bpy.types.Scene, obj: bpy.types.Object | None, limits: Seq
     keys = reading.key_frames(obj, action) if obj is not None and action is not None else []
     if not keys:
         raise UserError("The character has no keys to go on from; choose another start")
-    context = min(round(CONTEXT_SECONDS * storyboard.rate(scene)), keys[-1] - keys[0] + 1)
+    rate = storyboard.rate(scene)
+    context = min(round(CONTEXT_SECONDS * rate), keys[-1] - keys[0] + 1)
+    context = taken_up(context, engine_ratio(scene))
     first = keys[-1] - context + 1
     made = np.ones(context + limits[-1] - limits[0], bool)
     made[:context] = False
@@ -173,7 +180,7 @@ def _continued(scene: bpy.types.Scene, obj: bpy.types.Object | None, limits: Seq
         _name(blocks),
         (Part(blocks[0].prompt, context, blocks[0].seed), *parts),
         first,
-        transition(scene, blocks[0]),
+        max(transition(scene, blocks[0]), round(LEAD_SECONDS * rate)),
         without_loop(scene),
         None,
         Given(np.arange(context), read(scene, obj, action, range(first, keys[-1] + 1))),
@@ -197,6 +204,11 @@ def _name(blocks: Sequence[storyboard.KMM_Block]) -> str:
 def transition(scene: bpy.types.Scene, block: storyboard.KMM_Block) -> int:
     """Frames on each side of a block that may change with it."""
     return round(block.transition * storyboard.rate(scene))
+
+
+def engine_ratio(scene: bpy.types.Scene) -> float:
+    """Frames of the engine in one of the scene."""
+    return FPS * scene.kmm.speed / storyboard.rate(scene)
 
 
 def without_loop(scene: bpy.types.Scene) -> Options:

@@ -13,13 +13,16 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kmm import rotations as rot
 from kmm.clip import Clip
 from kmm.protocol import Done, Frames, PromptSegment
 
 from .helpers import curves, frames_of, joint_positions, motion_of
 from .install import PACKAGE
 
-limits, storyboard = (importlib.import_module(f"{PACKAGE}.{name}") for name in ("limits", "storyboard"))
+asking, limits, storyboard = (
+    importlib.import_module(f"{PACKAGE}.{name}") for name in ("asking", "limits", "storyboard")
+)
 
 RATES = [(24, 1.0), (25, 1.0), (30, 1.0), (30, 1.001), (60, 1.0), (12, 1.0), (120, 1.0)]
 seconds = st.integers(1, 3000).map(lambda hundredths: hundredths / 100)
@@ -82,6 +85,23 @@ def test_the_engine_makes_what_the_frames_need(
     assert -1e-9 <= sum(found) - 1 - (ends[-1] - 1) * ratio < 1
     for stop, made in zip(ends[1:-1], np.cumsum(found), strict=False):
         assert abs(made - stop * ratio) <= 0.5 + max(0.0, stop * ratio - sum(found)) + 1e-9
+
+
+@given(frames=st.integers(1, 300), rate=st.sampled_from(RATES), speed=st.sampled_from([0.5, 1.0, 1.7]))
+def test_the_engine_takes_up_all_that_leads_to_a_seam(
+    frames: int, rate: tuple[int, float], speed: float
+) -> None:
+    """What is given ends with a whole token of the engine, and is nearly all that could be given."""
+    ratio = 30 * speed * rate[1] / rate[0]
+    count = limits.taken_up(frames, ratio)
+    assert 1 <= count <= frames
+    poses = Clip(np.zeros((count, 3)), np.tile(rot.IDENTITY, (count, 22, 1)))
+    found = asking.at_engine_frames(np.arange(count), poses, ratio, 10_000)
+    whole = len(found.frames) % 4 == 0 and found.frames[-1] == len(found.frames) - 1
+    assert whole or count == frames
+    assert count > 3 * frames // 4
+    if speed == 1.0 and frames >= 40:
+        assert whole or rate[0] in (12, 120)
 
 
 def test_a_new_file_has_one_block(scene: bpy.types.Scene) -> None:

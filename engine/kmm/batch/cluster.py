@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import queue
+import socket
 import sys
 import threading
 from collections import deque
@@ -24,6 +25,10 @@ from kmm.batch.run import Result
 ATTEMPTS = 3  #: actors that a take may cost before it is given up
 _LOOK_SECONDS = 0.1  # between two looks for results while jobs are waited for, and the other way round
 _START_SECONDS = 900.0  # until an actor must be there: a cluster may have to start machines first
+_CONNECT_SECONDS = (
+    10.0  # until a cluster's address must answer: Ray itself would ask for a quarter of an hour
+)
+_NODE_SECONDS = "60"  # that Ray gives a node on this machine, which may be busy, to start
 
 
 class Cluster:
@@ -43,6 +48,7 @@ class Cluster:
         cluster cannot be reached or the model not be loaded, ImportError without Ray.
         """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere unasked
+        os.environ.setdefault("RAY_raylet_start_wait_time_s", _NODE_SECONDS)
         import ray
 
         self._ray = ray
@@ -50,6 +56,7 @@ class Cluster:
         # what Ray has to say to people goes beside what a command prints for scripts
         self._stack.enter_context(contextlib.redirect_stdout(sys.stderr))
         try:
+            _knock(address)
             ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
         except Exception as error:  # what Ray raises is of any type, down to a bare Exception
             self.close()
@@ -74,7 +81,10 @@ class Cluster:
             first = ray.wait(list(self._running), timeout=_START_SECONDS)[0]
             if not first:
                 raise ValueError(f"no worker was ready within {_START_SECONDS:g} seconds")
-            self.about: About = ray.get(first[0])
+            about = ray.get(first[0])
+            if isinstance(about, str):
+                raise ValueError(about)
+            self.about: About = about
         except (ray.exceptions.RayError, ValueError) as error:
             self.close()
             raise ValueError(f"The model cannot be loaded on the cluster: {_reason(error)}") from error
@@ -138,6 +148,8 @@ class Cluster:
             if (actor, None) not in self._running.values():
                 self._running[_ask(actor)] = (actor, None)
             return
+        if isinstance(answer, str):  # nor will this one
+            return
         if take is None:
             busy = sum(other is actor for other, _ in self._running.values())
             self._room.extend([actor] * (self.about.batch_size - busy))
@@ -156,13 +168,27 @@ class _Actor:
     """What Ray starts on a worker, where kmm must be installed."""
 
     def __init__(self, weights: str, device: str, batch_size: int | None) -> None:
-        self._maker = Maker(weights, device, batch_size)
+        self._maker: Maker | None = None
+        try:
+            self._maker = Maker(weights, device, batch_size)
+        except Exception as error:  # told by `about`: Ray would start it again, and print where it happened
+            self._why_not = str(error) or type(error).__name__
 
-    def about(self) -> About:
-        return self._maker.about
+    def about(self) -> About | str:
+        """What the model is, or why there is none."""
+        return self._maker.about if self._maker else self._why_not
 
     def make(self, take: Take) -> Made | Failed:
+        if self._maker is None:
+            raise RuntimeError(self._why_not)
         return self._maker.make(take)
+
+
+def _knock(address: str) -> None:
+    """Whether anybody is at an address of the kind "host:port". Raises OSError, ValueError."""
+    host, colon, port = address.rpartition(":")
+    if colon and "/" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), _CONNECT_SECONDS).close()
 
 
 def _ask(actor: Any) -> Any:

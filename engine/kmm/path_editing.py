@@ -30,13 +30,14 @@ def follow(
     frames: ArrayLike,
     places: ArrayLike,
     headings: ArrayLike | None = None,
+    fixed: ArrayLike = (),
     offsets: ArrayLike = REST_OFFSETS,
 ) -> Clip:
     """The clip with the pelvis over `places` at `frames`, exactly; heights stay.
 
     frames: (k,) ascending, within the clip. places: (k, 2) of the floor, metres. headings: (k,) radians, 0 facing -Y
-    and positive to the left, where the body must face; NaN where that follows from the way. offsets: (22, 3) of the
-    body's joints. Raises ValueError if these do not fit together.
+    and positive to the left, where the body must face; NaN where that follows from the way. fixed: frames whose poses
+    must not change. offsets: (22, 3) of the body's joints. Raises ValueError if these do not fit together.
     """
     frames, places = np.asarray(frames), np.asarray(places, float)
     wanted = np.full(len(frames), np.nan) if headings is None else np.asarray(headings, float)
@@ -47,6 +48,14 @@ def follow(
 
     position = np.array(clip.translation, dtype=float)
     root = np.asarray(clip.rotations[:, 0], float)
+    kept = np.zeros(len(clip), bool)
+    if len(fixed := np.asarray(fixed, int)):
+        if np.isin(fixed, frames).any():
+            raise ValueError("a path must not lead through a frame whose pose must not change")
+        kept[fixed] = True
+        frames, order = np.sort(both := np.concatenate([frames, fixed])), np.argsort(both)
+        places = np.concatenate([places, position[fixed, :2]])[order]
+        wanted = np.concatenate([wanted, heading(root[fixed])])[order]
     turn, floor = _led(position[:, :2], heading(root), frames, places, wanted, clip.fps)
     missing = places - floor[frames]
     position[:, :2] = floor + through(frames, missing, np.arange(len(clip)))
@@ -55,7 +64,7 @@ def follow(
     led = replace(clip, translation=position, rotations=rotations)
     # which feet stand is told by the motion as it was made: led, they slide until they are held
     planted = standing(clip.joints(offsets), clip.contacts, clip.fps) if len(clip) > 1 else None
-    return lock_feet(led, offsets, planted=planted)
+    return lock_feet(led, offsets, kept, planted)
 
 
 def _led(

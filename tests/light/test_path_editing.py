@@ -100,6 +100,15 @@ def test_where_the_world_is_does_not_matter(yaw, x, y):
     np.testing.assert_allclose(moved.joints(), led.joints(), atol=1e-4)
 
 
+def test_fixed_poses_stay():
+    frames, places = np.array([50, len(WALK) - 1]), np.array([[0.3, -2.0], [2.0, -3.5]])
+    led = follow(WALK, frames, places, fixed=[0, 20])
+    np.testing.assert_allclose(led.joints()[[0, 20]], WALK.joints()[[0, 20]], atol=1e-9)
+    np.testing.assert_allclose(led.translation[frames, :2], places, atol=1e-9)
+    with pytest.raises(ValueError, match="must not change"):
+        follow(WALK, frames, places, fixed=[50])
+
+
 def test_its_own_way_changes_nothing_but_sliding_feet():
     frames = np.array([0, 40, 90, len(WALK) - 1])
     led = follow(WALK, frames, WALK.translation[frames, :2])

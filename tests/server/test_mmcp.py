@@ -9,9 +9,9 @@ import urllib.request
 import numpy as np
 import pytest
 from kmm import rotations as rot
-from kmm.clip import Clip
+from kmm.clip import Clip, forward_kinematics, heading
 from kmm.protocol import PromptSegment
-from kmm.skeleton import JOINT_NAMES, REST_OFFSETS, STANDING_HEIGHT
+from kmm.skeleton import JOINT_INDEX, JOINT_NAMES, REST_OFFSETS, STANDING_HEIGHT
 
 from .engines import EngineProcess, idle
 
@@ -81,7 +81,7 @@ def test_capabilities(url, model, engine):
     assert np.allclose([joint["rest_translation"] for joint in joints[1:]], REST_OFFSETS[1:])
     assert model["supports_loop"] and model["supports_segment_seed"] and not model["supports_retargeting"]
     assert mmcp.model_supported_segments(model) == ["text", "unconditioned"]
-    assert model["supported_constraints"] == ["pose_keyframe"]
+    assert model["supported_constraints"] == ["pose_keyframe", "root_path", "effector_target"]
 
 
 def test_the_motion_is_the_engine_s(url, model, engine):
@@ -164,6 +164,120 @@ def test_given_poses_are_met(url, model):
     assert np.abs(got.joints()[20] - source.joints()[20]).max() > 0.02, "another seed, another way there"
 
 
+def notes(document, code):
+    return [n["message"] for n in document["extensions"]["MMCP_motion"]["notes"] if n["code"] == code]
+
+
+def test_a_path_is_followed(url, model):
+    """Exactly, at the request's own rate, in every take; facing where that is said."""
+    frames = [0, 20, 40, 59]
+    angle = np.array(frames) / 59 * np.pi / 2
+    xz = 1.6 * np.stack([1 - np.cos(angle), np.sin(angle)], axis=-1)  # ahead is +Z, the body's left +X
+    path = {"type": "root_path", "frames": frames, "positions_xz": xz.tolist()}
+    facing = path | {"heading_radians": [0.0, 0.5, 1.0, 1.5]}
+    for constraint in (path, facing):
+        asked = body(
+            model,
+            ("a person walks forward", 60),
+            constraints=[constraint],
+            timing={"fps": 24},
+            options={"seed": 1, "num_samples": 2},
+        )
+        for got in clips(mmcp.generate(url, asked)):
+            assert len(got) == 60
+            np.testing.assert_allclose(got.translation[frames, :2], xz * [1, -1], atol=1e-4)
+            turned = np.degrees(heading(got.rotations[[0, -1], 0].astype(float)))
+            assert 45 < turned[1] - turned[0] < 120, "it turns left with the path"
+            if "heading_radians" in constraint:
+                np.testing.assert_allclose(np.radians(turned), [0, 1.5], atol=1e-3)
+
+
+def test_a_path_too_long_is_told(url, model):
+    path = {"type": "root_path", "frames": [0, 44], "positions_xz": [[0, 0], [0, 9]]}
+    document = mmcp.generate(url, body(model, ("a person walks forward", 45), constraints=[path]))
+    np.testing.assert_allclose(clips(document)[0].translation[44, :2], [0, -9], atol=1e-4)
+    assert "the root path is 9.0 m long" in notes(document, "constraint")[0]
+
+
+def test_hands_and_feet_come_to_their_targets(url, model):
+    asked = body(model, ("a person stands still", 60), options={"seed": 1})
+    (made,) = clips(mmcp.generate(url, asked))
+    upright = np.array([0.5**0.5, 0.5**0.5, 0, 0])
+    hand, foot = (
+        made.joints()[30, JOINT_INDEX[j]] + [0.05, -0.2, 0.2] for j in ("left_wrist", "right_ankle")
+    )
+    turn = np.array([0.5, 0.5, 0.5, -0.5])
+    targets = [
+        {
+            "type": "effector_target",
+            "joint": joint,
+            "frames": [30],
+            "positions": [rot.apply(rot.inv(upright), place).tolist()],
+        }
+        for joint, place in (("left_wrist", hand), ("right_ankle", foot))
+    ]
+    targets[0]["rotations"] = [turn[[1, 2, 3, 0]].tolist()]
+    document = mmcp.generate(url, asked | {"constraints": targets})
+    (got,) = clips(document)
+    joints, world = forward_kinematics(got.translation.astype(float), got.rotations.astype(float))
+    for joint, place in (("left_wrist", hand), ("right_ankle", foot)):
+        np.testing.assert_allclose(joints[30, JOINT_INDEX[joint]], place, atol=1e-3)
+    wrist = world[30, JOINT_INDEX["left_wrist"]]
+    assert rot.magnitude(rot.multiply(rot.inv(rot.multiply(upright, turn)), wrist)) < 1e-3
+    assert not notes(document, "constraint")
+    far = targets[0] | {"positions": [[0, 1, 9]]}
+    assert "short of its target" in notes(mmcp.generate(url, asked | {"constraints": [far]}), "constraint")[0]
+
+
+def test_a_path_and_a_target_leave_given_poses_alone(url, model):
+    (source,) = clips(mmcp.generate(url, body(model, ("a person walks forward", 60), options={"seed": 1})))
+    key = keyframe(source, 0, 0)
+    constraints = [
+        key,
+        {"type": "root_path", "frames": [0, 59], "positions_xz": [[0, 0], [2, 1.5]]},
+        {"type": "effector_target", "joint": "right_wrist", "frames": [8], "positions": [[-0.3, 1.3, 0.4]]},
+    ]
+    document = mmcp.generate(
+        url, body(model, ("a person walks forward", 60), constraints=constraints, options={"seed": 1})
+    )
+    (got,) = clips(document)
+    assert np.abs(got.joints()[0] - source.joints()[0]).max() < 0.002
+    np.testing.assert_allclose(got.translation[59, :2], [2, -1.5], atol=1e-4)
+
+
+TARGET = {"type": "effector_target", "joint": "left_wrist", "frames": [3], "positions": [[0, 1, 0]]}
+PATH = {"type": "root_path", "frames": [3], "positions_xz": [[0, 0]]}
+
+
+@pytest.mark.parametrize(
+    ("constraints", "options", "sentence"),
+    [
+        ([TARGET | {"joint": "head"}], {}, "'head'"),
+        ([TARGET, TARGET], {}, "two targets"),
+        ([TARGET, TARGET | {"frames": [4], "rotations": [[0, 0, 0, 1]]}], {}, "rotations all, or none"),
+        ([TARGET | {"rotations": [[0, 0, 0, 0]]}], {}, "no length"),
+        ([PATH, PATH], {}, "given twice"),
+        ([PATH], {"loop": True}, "loop"),
+        ([TARGET], {"loop": True}, "loop"),
+    ],
+)
+def test_constraints_that_cannot_be(url, model, constraints, options, sentence):
+    with pytest.raises(mmcp.MmcpError, match=sentence) as refused:
+        mmcp.generate(
+            url, body(model, ("a person walks", 20), constraints=constraints, options={"seed": 1} | options)
+        )
+    assert refused.value.code == "invalid_request"
+
+
+def test_keyframes_that_other_constraints_speak_against(url, model):
+    rest = np.tile(np.array(rot.IDENTITY), (1, 22, 1))
+    rest[:, 0] = [0.5**0.5, 0.5**0.5, 0, 0]
+    key = keyframe(Clip(np.array([[0, 0, STANDING_HEIGHT]]), rest), 0, 3)
+    for other, sentence in ((TARGET, "keyframe and a target"), (PATH | {"positions_xz": [[1, 0]]}, "apart")):
+        with pytest.raises(mmcp.MmcpError, match=sentence):
+            mmcp.generate(url, body(model, ("a person walks", 20), constraints=[key, other]))
+
+
 def test_a_loop_meets_itself(url, model):
     document = mmcp.generate(
         url, body(model, ("a person walks forward", 60), options={"seed": 1, "loop": True})
@@ -178,10 +292,7 @@ def test_a_loop_meets_itself(url, model):
     [
         ({"model": "gpt"}, "unknown_model"),
         ({"protocol_version": "2.0"}, "version_unsupported"),
-        (
-            {"constraints": [{"type": "root_path", "frames": [0], "positions_xz": [[0, 0]]}]},
-            "unsupported_constraint",
-        ),
+        ({"constraints": [{"type": "ground_height", "points": [[0, 0, 1]]}]}, "unsupported_constraint"),
         ({"segments": [{"type": "pose", "prompt": "a squat"}]}, "unsupported_segment"),
         ({"segments": [{"type": "text", "prompt": "walks " * 200, "duration_frames": 9}]}, "invalid_options"),
         ({"segments": [{"type": "text", "prompt": "  ", "duration_frames": 9}]}, "invalid_request"),

@@ -17,8 +17,8 @@ PARTS = {
     "panel": (["03 generating"], None),
     "two_blocks": (["02 two blocks"], (785, 80, 1056, 520)),
     "takes": (["05 second of two takes"], (310, 80, 1056, 500)),
-    "in_between": (["10 two poses", "11 between two poses"], (180, 80, 780, 740)),
-    "engine": (["15 engine"], (785, 525, 1056, 730)),
+    "in_between": (["10 two poses", "11 between two poses"], (180, 80, 780, 760)),
+    "engine": (["15 engine"], (785, 525, 1056, 735)),
 }
 
 

@@ -55,13 +55,6 @@ class Screen:
         else:  # held for a moment: a panel's header does not take notice of less
             self._do("mousedown", str(button), "sleep", "0.15", "mouseup", str(button))
 
-    def drag(self, x: int, y: int, to_x: int, to_y: int) -> None:
-        """Hold the left button from one place to another."""
-        self.move(x, y)
-        time.sleep(0.3)
-        self._do("mousedown", "1", "sleep", "0.3", "mousemove", str((x + to_x) // 2), str((y + to_y) // 2))
-        self._do("sleep", "0.3", "mousemove", str(to_x), str(to_y), "sleep", "0.3", "mouseup", "1")
-
     def press(self, *keys: str) -> None:
         """Keys by their X names, with modifiers: "ctrl+s", "Return"."""
         for key in keys:

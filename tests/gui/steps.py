@@ -57,17 +57,6 @@ def come_nearer(window: Window) -> None:
         window.screen.click(left + width // 2, top + height // 2, button=4)
 
 
-def show_keys(window: Window) -> None:
-    """Drag the timeline's upper edge up, so that there is room for keys and markers."""
-    left, top, width, _ = window.box("TIMELINE", "HEADER")
-    for _ in range(4):
-        window.screen.drag(left + width // 3, top - 3, left + width // 3, top - 63)
-        time.sleep(0.5)
-        if window.box("TIMELINE", "HEADER")[1] < top:
-            return
-    raise LookupError("the timeline's edge cannot be dragged")
-
-
 SUB_PANELS = ("Motion", "Takes", "Edit", "Retarget", "Engine")
 
 

@@ -53,7 +53,6 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
         steps.open_panel(window)
         window.press("Delete", until="'Cube' not in bpy.data.objects")
         steps.come_nearer(window)
-        steps.show_keys(window)
         shot("01 installed")
 
         window.write("blocks[0].prompt", "a person walks", until=f"{BLOCKS}[0].prompt == 'a person walks'")

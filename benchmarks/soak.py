@@ -2,16 +2,15 @@
 
     python benchmarks/soak.py [--minutes 5] [--clients 8] [--weights kmm-open] [--device auto]
 
-Every client asks for one motion after the other, of random length; now and then it cancels in the middle, or goes
-away without a word and comes back. Every motion that is finished is compared, bit for bit, with the same one made
-before by an engine that had nothing else to do. Prints Markdown; exit code 1 if anything was mixed up, failed, or
-somebody got nothing.
+Every client asks for one motion after the other, of random length; now and then it cancels, or goes away without a
+word and comes back, while it waits for its turn or in the middle of the motion. Every piece that anybody gets is
+compared, bit for bit, with the same frames made before by an engine that had nothing else to do. Prints Markdown;
+exit code 1 if anything was mixed up or failed, somebody got nothing, or nobody cancelled or went away.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import random
 import threading
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from kmm.client import Client
+from kmm.clip import Clip
 from kmm.launch import launch
 from kmm.protocol import Accepted, Done, Error, Frames, PromptSegment
 
@@ -32,6 +32,9 @@ PROMPTS = (
 )
 LENGTHS = (30, 75, 150, 300)  # frames
 CANCEL, DISCONNECT = 0.15, 0.1  # shares of the requests
+AT_ONCE = 0.4  # of those, share that does not even wait for its turn
+
+Wish = tuple[PromptSegment, int]  # what to make, and the seed
 
 
 @dataclass
@@ -41,67 +44,81 @@ class Figures:
     done: int = 0
     cancelled: int = 0
     disconnected: int = 0
-    mixed_up: int = 0
+    in_queue: int = 0  # of the cancelled and disconnected, those whose computation had not started
+    frames: int = 0  # that came, and were compared
+    mixed_up: int = 0  # of these
     problems: list[str] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)  # seconds from asking to the start of the computation
 
 
-def all_requests() -> list[tuple[PromptSegment, int]]:
+def all_wishes() -> list[Wish]:
     return [(PromptSegment(p, n), seed) for seed, p in enumerate(PROMPTS) for n in LENGTHS]
 
 
-def digest(frames: list[Frames]) -> str:
-    parts = [part for f in frames for part in (f.translation.tobytes(), f.rotations.tobytes())]
-    return hashlib.sha256(b"".join(parts)).hexdigest()
+def differing(frames: Frames, expected: Clip) -> int:
+    """How many frames of a piece are not those that are expected."""
+    part = expected.slice(frames.start, frames.start + frames.count)
+    if len(part) != frames.count:
+        return frames.count
+    same = [
+        (getattr(frames, name) == getattr(part, name)).reshape(frames.count, -1).all(-1)
+        for name in ("translation", "rotations", "contacts")
+    ]
+    return int((~np.logical_and.reduce(same)).sum())
 
 
 def one(
-    client: Client, segment: PromptSegment, seed: int, figures: Figures, end_at: int | None, cancel: bool
-) -> str | None:
-    """Asks for a motion and reads until it is finished, or until `end_at` frames; its digest if it is finished."""
-    asked, frames = time.perf_counter(), []
-    request = client.generate([segment], seed)
+    client: Client, wish: Wish, expected: Clip, figures: Figures, until: int | None, cancel: bool
+) -> None:
+    """Asks for a motion and reads until it is finished; or `until` so many frames, -1 not at all, and then cancels
+    it or leaves it alone."""
+    asked, came, started = time.perf_counter(), 0, False
+    request = client.generate([wish[0]], wish[1])
+    leaving = until is not None
     for event in client.events(request, timeout=600):
         if isinstance(event, Accepted) and event.queue_position == 0:
+            started = True
             figures.waits.append(time.perf_counter() - asked)
         elif isinstance(event, Frames):
-            frames.append(event)
+            if event.start != came:
+                figures.problems.append(f"frame {event.start} came after {came} frames")
+            came += event.count
+            figures.frames += event.count
+            figures.mixed_up += differing(event, expected)
         elif isinstance(event, Error):
-            if event.code == "cancelled" and cancel:
+            if event.code == "cancelled" and leaving and cancel:
                 figures.cancelled += 1
+                figures.in_queue += not started
             else:
                 figures.problems.append(f"{event.code}: {event.message}")
-            return None
         elif isinstance(event, Done):
-            return digest(frames)
-        if end_at is not None and sum(f.count for f in frames) >= end_at:
+            figures.done += 1
+            if not came == event.frames == len(expected):
+                figures.problems.append(f"{came} frames of {len(expected)} came")
+        if until is not None and came >= until:
             if not cancel:
-                return None
+                figures.disconnected += 1
+                figures.in_queue += not started
+                return
             client.cancel(request)
-            end_at = None
-    return None
+            until = None
 
 
-def live(
-    file: Path, figures: Figures, expected: dict[tuple[PromptSegment, int], str], end: float, seed: int
-) -> None:
+def live(file: Path, figures: Figures, expected: dict[Wish, Clip], end: float, seed: int) -> None:
     """One client until the end."""
     chance = random.Random(seed)
     client = Client.connect(file, timeout=60)
     try:
         while time.monotonic() < end:
-            segment, number = chance.choice(list(expected))
+            wish = chance.choice(list(expected))
             kind = chance.random()
-            early = kind < CANCEL + DISCONNECT
-            stop = chance.randrange(segment.duration_frames) if early else None
-            made = one(client, segment, number, figures, stop, cancel=kind < CANCEL)
-            if early and kind >= CANCEL:
+            until = None
+            if kind < CANCEL + DISCONNECT:
+                until = -1 if chance.random() < AT_ONCE else chance.randrange(1, wish[0].duration_frames)
+            one(client, wish, expected[wish], figures, until, cancel=kind < CANCEL)
+            if CANCEL <= kind < CANCEL + DISCONNECT:
                 client.close()
-                figures.disconnected += 1
                 client = Client.connect(file, timeout=60)
-            elif made is not None:
-                figures.done += 1
-                figures.mixed_up += made != expected[segment, number]
     except Exception as error:
         figures.problems.append(repr(error))
     finally:
@@ -120,11 +137,7 @@ def main() -> None:
         launch("--weights", options.weights, "--device", options.device) as engine,
         Client.connect(engine.connection_file, 60) as watcher,
     ):
-        expected = {}
-        for segment, seed in all_requests():
-            made = one(watcher, segment, seed, Figures(), None, cancel=False)
-            assert made is not None
-            expected[segment, seed] = made
+        expected = {wish: watcher.motion([wish[0]], wish[1]) for wish in all_wishes()}
         clients = [Figures() for _ in range(options.clients)]
         end = time.monotonic() + 60 * options.minutes
         threads = [
@@ -139,18 +152,21 @@ def main() -> None:
             time.sleep(min(2.0, max(0.05, end - time.monotonic())))
         for thread in threads:
             thread.join(600)
-        status = watcher.status(60)
+        while (status := watcher.status(60)).busy or status.queue_length:  # of those who went away
+            time.sleep(0.2)
 
     print(
         f"{options.clients} clients for {options.minutes:g} minutes, {options.weights} on {watcher.welcome.device}\n"
     )
-    print("| client | finished | cancelled | went away | wait, s: median | 95 % | longest |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| client | finished | cancelled | went away | of these in the queue | wait, s: median | 95 % | longest |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for number, figures in enumerate(clients, start=1):
         middle, most, worst = np.percentile(figures.waits or [np.nan], [50, 95, 100])
         print(
             f"| {number} | {figures.done} | {figures.cancelled} | {figures.disconnected} "
-            f"| {middle:.2f} | {most:.2f} | {worst:.2f} |"
+            f"| {figures.in_queue} | {middle:.2f} | {most:.2f} | {worst:.2f} |"
         )
     done = [figures.done for figures in clients]
     waits = np.concatenate([figures.waits for figures in clients])
@@ -160,15 +176,23 @@ def main() -> None:
         f"\nWait: {middle:.2f} ({low:.2f} to {high:.2f}) s, longest {waits.max():.2f} s, {len(waits)} requests."
     )
     print(f"Finished by one client: {min(done)} to {max(done)}.")
-    print(f"Mixed up: {sum(f.mixed_up for f in clients)} of {sum(done)}.")
+    print(f"Mixed up: {sum(f.mixed_up for f in clients)} of {sum(f.frames for f in clients)} frames.")
     print(
         "Engine memory, MiB, by quarters of the time:",
-        ", ".join(f"{part.max():.0f}" for part in parts if len(part)),
+        ", ".join(f"{part.min():.0f} to {part.max():.0f}" for part in parts if len(part)),
     )
-    print(f"The engine counts {status.requests_done} done, {status.requests_failed} failed or cancelled.")
+    left = sum(f.cancelled for f in clients), sum(f.disconnected for f in clients)
+    print(
+        f"The clients count {sum(done)} done, {left[0]} cancelled and {left[1]} left alone; the engine "
+        f"{status.requests_done - len(expected)} done and {status.requests_failed} not done."
+    )
     problems = [problem for figures in clients for problem in figures.problems]
     print("".join(f"{problem}\n" for problem in problems), end="")
-    if problems or min(done) == 0 or any(figures.mixed_up for figures in clients):
+    ended = status.requests_done + status.requests_failed - len(expected)
+    if ended != sum(done) + sum(left):
+        problems.append("the counts do not agree")
+        print(problems[-1])
+    if problems or min(done) == 0 or min(left) == 0 or any(figures.mixed_up for figures in clients):
         raise SystemExit(1)
 
 

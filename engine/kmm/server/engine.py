@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import platform
 import signal
 import socket
 import sys
@@ -13,8 +12,6 @@ from pathlib import Path
 import psutil
 import zmq
 
-from kmm import __version__
-from kmm.clip import FPS
 from kmm.protocol import (
     MAX_PART_BYTES,
     MAX_QUEUED_REQUESTS,
@@ -26,7 +23,6 @@ from kmm.protocol import (
     Generate,
     Goodbye,
     Hello,
-    Limits,
     Ping,
     Pong,
     ProtocolError,
@@ -35,7 +31,6 @@ from kmm.protocol import (
     Shutdown,
     Status,
     StatusReply,
-    Welcome,
     decode_request,
 )
 from kmm.server import connection
@@ -43,8 +38,8 @@ from kmm.server.fair_queue import FairQueue
 from kmm.server.figures import Figures
 from kmm.server.lifetime import Lifetime
 from kmm.server.outbox import ClientGone, Outbox
+from kmm.server.welcome import welcome
 from kmm.server.worker import Job, Pipeline, Worker, error
-from kmm.skeleton import JOINT_NAMES
 
 _QUEUED_MESSAGES = 16  # of one client, in ZeroMQ; then the worker has to wait
 _QUEUED_JOBS = 256  # of all clients
@@ -145,7 +140,7 @@ class Engine:
         match request:
             case Hello():
                 print(f"{request.client!r} says hello", file=sys.stderr)
-                self._outbox.post(client, self._welcome(request))
+                self._outbox.post(client, welcome(self._pipeline, request.request_id))
             case Generate():
                 self._enqueue(Job(client, request))
             case Cancel():
@@ -157,23 +152,6 @@ class Engine:
             case Shutdown():
                 self._outbox.post(client, Goodbye(request_id=request.request_id))
                 self._lifetime.end()
-
-    def _welcome(self, request: Hello) -> Welcome:
-        versions = {"kmm": __version__, "python": platform.python_version()}
-        if torch := sys.modules.get("torch"):
-            versions["torch"] = str(torch.__version__)
-        return Welcome(
-            weights=self._pipeline.name,
-            licence=self._pipeline.licence,
-            sha256=self._pipeline.sha256,
-            device=str(self._pipeline.device),
-            fps=FPS,
-            joint_names=JOINT_NAMES,
-            limits=Limits(),
-            versions=versions,
-            prompts=dict(self._pipeline.prompts),
-            request_id=request.request_id,
-        )
 
     def status(self, request_id: str = "") -> StatusReply:
         """What it is doing now. May be called from another thread."""
@@ -238,8 +216,14 @@ class Engine:
             job.cancel()  # its last event says so
             return
         self._waiting.remove(job)
-        self._outbox.post(client, error("cancelled", "The request was cancelled.", job.id))
+        self._refuse(job, "cancelled", "The request was cancelled.")
         self._tell_positions()
+
+    def _refuse(self, job: Job, code: str, message: str) -> None:
+        """Ends one whose computation has not started."""
+        last = error(code, message, job.id)
+        self._outbox.post(job.client, last)
+        self._figures.ended(job, last)
 
     # What comes of it
 
@@ -278,7 +262,7 @@ class Engine:
     def _turn_away(self) -> None:
         """While draining, those who wait."""
         while self._lifetime.draining and (job := self._waiting.next()):
-            self._outbox.post(job.client, error("shutting_down", "The engine was told to end.", job.id))
+            self._refuse(job, "shutting_down", "The engine was told to end.")
 
     def close(self) -> None:
         """Ends what runs and waits, with the error `shutting_down`; does nothing twice. `run` does it by itself."""

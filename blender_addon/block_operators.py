@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import EnumProperty, IntProperty, StringProperty
 
 from . import markers, storyboard
@@ -31,11 +32,11 @@ class EditsBlocks:
         settings = scene.kmm
         index = self.index if self.index >= 0 else settings.active_block
         if not 0 <= index < len(settings.blocks):
-            self.report({"ERROR"}, f"There is no block {index + 1} in the storyboard")
+            self.report({"ERROR"}, _("There is no block {} in the storyboard").format(index + 1))
             return {"CANCELLED"}
         problem = self.edit(scene, index)
         if problem:
-            self.report({"ERROR"}, problem)
+            self.report({"ERROR"}, _(problem))
             return {"CANCELLED"}
         markers.update(scene, storyboard.boundaries(scene))
         return {"FINISHED"}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import Clip
 from kmm.foot_lock import lock_feet
 from kmm.sparse import SparseKeys, reduce_keys
@@ -74,7 +75,9 @@ def lock_action(
     """
     motion = Motion(obj, action, first, last)
     if contacts is not None and len(contacts) != len(motion.values):
-        raise UserError(f"There are contacts for {len(contacts)} frames, but keys for {len(motion.values)}")
+        raise UserError(
+            _("There are contacts for {} frames, but keys for {}").format(len(contacts), len(motion.values))
+        )
     before = motion.count()
     clip = motion.performer.read(motion.values, motion.fps)
     clip = Clip(clip.translation, clip.rotations, clip.fps, contacts)

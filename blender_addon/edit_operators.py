@@ -32,10 +32,10 @@ class EditsAction:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if context.scene is None or stream.running() or stream.pending():
-            cls.poll_message_set("A motion is being generated, or takes wait to be accepted")
+            cls.poll_message_set(_("A motion is being generated, or takes wait to be accepted"))
             return False
         if _action(context) is None:
-            cls.poll_message_set("The character has no action; generate a motion first")
+            cls.poll_message_set(_("The character has no action; generate a motion first"))
             return False
         return True
 
@@ -57,7 +57,7 @@ class EditsAction:
                 raise UserError(_("Frame {} is before frame {}").format(self.frame_end, self.frame_start))
             message = self.edit(character.target(context), _action(context), *frames)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, _(str(error)))
             return {"CANCELLED"}
         self.report({"INFO"}, message)
         return {"FINISHED"}

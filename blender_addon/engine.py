@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 
 from .installing import NO_CONSOLE
@@ -103,7 +104,7 @@ class Engine:
             try:
                 self._launch(command)
             except OSError as error:
-                self.fail(f"The engine's Python cannot be started: {error}")
+                self.fail(_("The engine's Python cannot be started: {}").format(error))
         if self._process is None:
             return
         code = self._process.poll()
@@ -167,7 +168,7 @@ class Engine:
     def close(self) -> None:
         """Stop and wait until the process is gone: for the end of Blender or of the add-on."""
         self.stop()
-        for process, _ in self._stopping:
+        for process, _since in self._stopping:
             try:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
@@ -188,7 +189,11 @@ class Engine:
                 self.state = State.READY
                 self.ask_memory()
         elif time.monotonic() - self._started > START_SECONDS:
-            self.fail(f"The engine was not ready within {START_SECONDS:.0f} seconds. Its log is {self.log}.")
+            self.fail(
+                _("The engine was not ready within {:.0f} seconds. Its log is {}.").format(
+                    START_SECONDS, self.log
+                )
+            )
 
     def _last_words(self) -> str:
         """The last line of the log: programs say there what was wrong."""
@@ -196,7 +201,9 @@ class Engine:
         if self.log is not None:
             with suppress(OSError):
                 lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        return f"The engine stopped: {lines[-1].strip()}" if lines else "The engine stopped without a word."
+        if not lines:
+            return _("The engine stopped without a word.")
+        return _("The engine stopped: {}").format(lines[-1].strip())
 
     def _reap(self) -> None:
         for process, since in self._stopping:

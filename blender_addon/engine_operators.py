@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import bpy
-from bpy.app.translations import pgettext_rpt
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import EnumProperty
 
 from . import preferences, stream
@@ -39,7 +39,7 @@ class Starts:
         try:
             stream.start_engine(context)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, _(str(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -95,7 +95,7 @@ class KMM_OT_use_weights(Starts, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if stream.running():
-            cls.poll_message_set("A motion is being generated")
+            cls.poll_message_set(_("A motion is being generated"))
             return False
         return preferences.of(context) is not None
 
@@ -125,7 +125,7 @@ class KMM_OT_show_log(bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)
         column.scale_y = 0.7
-        for line in self.lines or [pgettext_rpt("The log is empty")]:
+        for line in self.lines or [_("The log is empty")]:
             column.label(text=line, translate=False)
         row = self.layout.row()
         row.label(text=str(stream.engine.log), translate=False)

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
 
@@ -319,14 +320,15 @@ class Generation:
         self.ended, self.progress, self.seconds_left = True, 1.0, None
         if len(self._takes) > 1:
             self.pending = True
-            self.message = f"Done: {len(self._takes)} takes of {self._keyer.length} frames to choose from"
+            done = _("Done: {} takes of {} frames to choose from")
+            self.message = done.format(len(self._takes), self._keyer.length)
         else:
             self._keep()
 
     def _keep(self) -> None:
         scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
         action = self._keyer.action()
-        self.message = f"Done: {self._keyer.length} frames"
+        self.message = _("Done: {} frames").format(self._keyer.length)
         if scene is not None:
             keeping.note(scene, self.request, action, self.shown)
             contacts = self._takes[self.shown].clip().contacts
@@ -339,9 +341,9 @@ class Generation:
         """It ends before all is there; what is there stays."""
         self.ended, self.failed = True, failed
         kept, length = self._keyer.received, self._keyer.length
-        self.message = reason
+        self.message = reason = _(reason)
         if kept > 0:
-            self.message = f"{reason}; {kept} of {length} frames are kept"
+            self.message = _("{}; {} of {} frames are kept").format(reason, kept, length)
         with suppress(Removed):
             if kept == 0:
                 self._discard()
@@ -365,6 +367,8 @@ class Generation:
 
 def _check_can_be_animated(obj: bpy.types.Object) -> None:
     if obj.library is not None:
-        raise UserError(f"{obj.name} is linked from another file; make a library override of it first")
+        raise UserError(
+            _("{} is linked from another file; make a library override of it first").format(obj.name)
+        )
     if obj.animation_data is not None and obj.animation_data.use_tweak_mode:
-        raise UserError(f"{obj.name} is in the NLA editor's tweak mode; leave it (Tab) first")
+        raise UserError(_("{} is in the NLA editor's tweak mode; leave it (Tab) first").format(obj.name))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bpy.app.translations import pgettext_iface as _
+
 #: A prompt gets a hint if so few of the captions that people wrote, and training has not seen, are further away.
 #: With kmm-open that is 2 of 100 sensible prompts in words of their own, and more than half of absurd ones.
 UNFAMILIAR = 0.1
@@ -25,4 +27,4 @@ def hint(prompt: str) -> str:
     """What to know about a prompt that was generated, one line; "" if there is nothing to know."""
     if _familiarity.get(prompt.strip(), 1.0) >= UNFAMILIAR:
         return ""
-    return "Far from what these weights know"
+    return _("Far from what these weights know")

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 
 from . import reading, storyboard
 from .kept_keys import Stretch
-from .limits import taken_up
 from .planning import (
     CONTEXT_SECONDS,
     INFINITY,
     action_of,
     base,
     carried,
-    engine_ratio,
     read,
     without_loop,
 )
@@ -59,21 +58,24 @@ def between(
     if obj is None or action is None or not keys:
         raise UserError("The character has no keys; key at least two poses, then fill what is between them")
     if last <= first + 1:
-        raise UserError(f"There is nothing to fill between frame {first} and frame {last}")
+        raise UserError(_("There is nothing to fill between frame {} and frame {}").format(first, last))
     low, high = first, last
     if given == "POSES":
         frames = [frame for frame in keys if first <= frame <= last]
         if not frames:
-            raise UserError(f"No pose is keyed from frame {first} to {last}; key one, or choose other frames")
+            raise UserError(
+                _("No pose is keyed from frame {} to {}; key one, or choose other frames").format(first, last)
+            )
     else:
         context = round(CONTEXT_SECONDS * storyboard.rate(scene))
         low, high = min(first, max(keys[0], first - context)), max(last, min(keys[-1], last + context))
-        low = first + 1 - taken_up(first + 1 - low, engine_ratio(scene))
         frames = [*range(low, first + 1), *range(last, high + 1)]
     made = np.ones(high - low + 1, bool)
     made[np.array(frames) - low] = False
     if not made.any():
-        raise UserError(f"Every frame from {first} to {last} has a key; delete the keys of the gap first")
+        raise UserError(
+            _("Every frame from {} to {} has a key; delete the keys of the gap first").format(first, last)
+        )
     poses = [Stretch(frame, frame) for frame in frames if first < frame < last]
     ends = [
         Stretch(-INFINITY, first if first in frames else first - 1),

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import StringProperty
 
 from . import preferences, stream
@@ -46,7 +47,7 @@ until it is there"""
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if running():
-            cls.poll_message_set("The engine is being installed")
+            cls.poll_message_set(_("The engine is being installed"))
             return False
         return True
 
@@ -74,7 +75,7 @@ until it is there"""
             source = bpy.path.abspath(self.source)
             installation = Installation(source, bpy.app.online_access, log, Path(target), python)
         except (CannotInstall, OSError) as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, _(str(error)))
             return {"CANCELLED"}
         if not getattr(self, "_waits", True):
             bpy.app.timers.register(tick, persistent=True)

@@ -19,6 +19,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from bpy.app.translations import pgettext_rpt as _
+
 #: For subprocess: a Blender without a console would otherwise open one for the other program (Windows).
 NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 #: Short, for torch has paths that are so long that Windows has no room for a long one before them.
@@ -27,6 +29,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.]+)?")
 END_SECONDS = 5.0  #: a program that was told to end and has not by then is killed
 CHECK = "import kmm.cli, torch; print('kmm', kmm.__version__, 'and torch', torch.__version__)"
 STEPS = ("Making the environment", "Downloading and installing", "Trying the engine")
+FAILED = "The engine is not installed: {}. Try again to go on from here"
 
 
 class CannotInstall(Exception):
@@ -56,7 +59,7 @@ class Installation:
             self._next()
         except OSError as error:
             self._log.close()
-            raise CannotInstall(f"The installation cannot be started: {error}") from error
+            raise CannotInstall(_("The installation cannot be started: {}").format(error)) from error
 
     @property
     def python(self) -> Path:
@@ -75,28 +78,29 @@ class Installation:
         code = self._process.poll()
         if self._cancelled is not None:
             if code is not None:
-                self._end("Installing was cancelled; try again to go on from here")
+                self._end(_("Installing was cancelled; try again to go on from here"))
             elif time.monotonic() > self._cancelled + END_SECONDS:
                 kill_tree(self._process)
         elif code is None:
             line = self._last_line()
-            self.message = f"{STEPS[self._step]}: {line}" if line else STEPS[self._step]
+            step = _(STEPS[self._step])
+            self.message = f"{step}: {line}" if line else step
         elif code:
-            self._end(f"The engine is not installed: {self._reason()}. Try again to go on from here")
+            self._end(_(FAILED).format(self._reason()))
         elif self._step == len(STEPS) - 1:
             self.succeeded = True
-            self._end(f"The engine is installed in {self.target}: {self._last_line()}")
+            self._end(_("The engine is installed in {}: {}").format(self.target, self._last_line()))
         else:
             try:
                 self._next()
             except OSError as error:
-                self._end(f"The engine is not installed: {error}. Try again to go on from here")
+                self._end(_(FAILED).format(error))
 
     def cancel(self) -> None:
         """Ask it to end; what is there stays. `poll` sees to it."""
         if not self.ended and self._cancelled is None:
             assert self._process is not None
-            self._cancelled, self.message = time.monotonic(), "Cancelling"
+            self._cancelled, self.message = time.monotonic(), _("Cancelling")
             interrupt_tree(self._process)
 
     def close(self) -> None:
@@ -106,7 +110,7 @@ class Installation:
             kill_tree(self._process)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_SECONDS)
-            self._end("Installing was cancelled; try again to go on from here")
+            self._end(_("Installing was cancelled; try again to go on from here"))
 
     def _next(self) -> None:
         self._step += 1
@@ -154,24 +158,26 @@ def pip_arguments(source: str, online: bool) -> list[str]:
     source = source.strip()
     path = Path(source).expanduser()
     if not source:
-        raise CannotInstall("Choose a wheel of kmm, or a folder with it, to install the engine from")
+        raise CannotInstall(_("Choose a wheel of kmm, or a folder with it, to install the engine from"))
     if path.is_file() and path.suffix == ".whl":
         wheel, folder = path, path.parent
     elif path.is_dir():
         wheels = sorted(path.glob("kmm-*.whl"))
         wheel, folder = (wheels[-1], path) if wheels else (path, path)
         if not wheels and not (path / "pyproject.toml").is_file():
-            raise CannotInstall(f"In {path} is neither a wheel of kmm nor the project itself")
+            raise CannotInstall(_("In {} is neither a wheel of kmm nor the project itself").format(path))
     elif NAME.fullmatch(source):
         if not online:
             raise CannotInstall(
-                f"{source} would have to be downloaded; allow online access in Blender's preferences (System), "
-                "or choose a wheel or a folder"
+                _(
+                    "{} would have to be downloaded; allow online access in Blender's preferences (System), "
+                    "or choose a wheel or a folder"
+                ).format(source)
             )
-        name, _, version = source.partition("==")
+        name, _equals, version = source.partition("==")
         return [f"{name}[engine]" + (f"=={version}" if version else "")]
     else:
-        raise CannotInstall(f"{source} is neither a wheel nor a folder that is there")
+        raise CannotInstall(_("{} is neither a wheel nor a folder that is there").format(source))
     # an address has no trouble with spaces and letters beyond ASCII, brackets after a path might
     wanted = f"kmm[engine] @ {wheel.resolve().as_uri()}"
     return [wanted, "--find-links", os.fspath(folder.resolve()), *([] if online else ["--no-index"])]
@@ -202,11 +208,11 @@ def base_python(chosen: str) -> Path:
     if chosen:
         path = Path(chosen).expanduser()
         if not path.is_file():
-            raise CannotInstall(f"There is no program {path}")
+            raise CannotInstall(_("There is no program {}").format(path))
         return path
     found = next((p for p in _pythons() if can_make_environments(p)), None)
     if found is None:
-        raise CannotInstall("No Python 3.11 or later with venv was found; install one, or choose it here")
+        raise CannotInstall(_("No Python 3.11 or later with venv was found; install one, or choose it here"))
     return found
 
 

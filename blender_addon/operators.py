@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from . import character, inbetween, planning, storyboard, stream
@@ -20,7 +21,7 @@ class Generates:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if stream.running():
-            cls.poll_message_set("A motion is being generated")
+            cls.poll_message_set(_("A motion is being generated"))
             return False
         return context.scene is not None
 
@@ -38,9 +39,9 @@ class Generates:
             return {"CANCELLED"}
         generation = stream.wait()
         if generation.failed:
-            self.report({"ERROR"}, generation.message)
+            self.report({"ERROR"}, _(generation.message))
             return {"CANCELLED"}
-        self.report({"INFO"}, generation.message)
+        self.report({"INFO"}, _(generation.message))
         return {"FINISHED"}
 
     def _begin(self, context: bpy.types.Context, interactive: bool = False) -> bool:
@@ -52,7 +53,7 @@ class Generates:
                 bpy.ops.ed.undo_push(message="Generate Takes")
             stream.generate(context, request)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, _(str(error)))
             return False
         return True
 
@@ -241,7 +242,7 @@ class KMM_OT_report(bpy.types.Operator):
         return self.execute(context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        self.report({"WARNING" if self.failed else "INFO"}, self.message)
+        self.report({"WARNING" if self.failed else "INFO"}, _(self.message))
         return {"FINISHED"}
 
 

@@ -8,6 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_iface as _
 
 from . import character, storyboard_panel, stream
+from .translations import CONTEXT
 
 CHARACTER_PIXELS = 6.5  #: about the mean width of a character of Blender's font, at interface scale 1
 
@@ -45,9 +46,9 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
         else:
             row = column.split(factor=0.4)
             row.alignment = "RIGHT"
-            row.label(text="Character")
+            row.label(text="Character", text_ctxt=CONTEXT)
             row.alignment = "LEFT"
-            row.label(text=f"{target.name} (selected)", icon="ARMATURE_DATA")
+            row.label(text=_("{} (selected)").format(target.name), icon="ARMATURE_DATA")
 
     def _draw_generate(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
         generation = stream.generation
@@ -62,9 +63,9 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
     def _draw_progress(self, column: bpy.types.UILayout) -> None:
         generation = stream.generation
         done, total = generation.frames_done, generation.frames_total
-        text = f"{done} / {total} frames" if done else generation.message
+        text = _("{} / {} frames").format(done, total) if done else _(generation.message)
         if generation.seconds_left is not None and generation.seconds_left >= 1:
-            text += f", {generation.seconds_left:.0f} s left"
+            text += _(", {:.0f} s left").format(generation.seconds_left)
         column.progress(factor=max(generation.progress, done / total / max(1, generation.takes)), text=text)
         row = column.row(align=True)
         row.operator("kmm.cancel", text="Stop and Keep", icon="CHECKMARK").restore = False
@@ -76,7 +77,7 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
         row.operator("kmm.take_show", text="", icon="TRIA_LEFT").step = -1
         name = row.row()
         name.alignment = "CENTER"
-        name.label(text=f"Take {generation.shown + 1} of {generation.takes}")
+        name.label(text=_("Take {} of {}").format(generation.shown + 1, generation.takes))
         row.operator("kmm.take_show", text="", icon="TRIA_RIGHT").step = 1
         row = column.row(align=True)
         row.scale_y = 1.5

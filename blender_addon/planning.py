@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import FPS, Clip
 
 from . import action_api, reading, storyboard
@@ -49,7 +50,9 @@ def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
     for i in locked:
         block, count = blocks[i], parts[i].frames
         if count != block.made_frames or block.action != blocks[locked[0]].action:
-            raise UserError(f"Block {i + 1} is locked, but its length has changed; unlock it or set it back")
+            raise UserError(
+                _("Block {} is locked, but its length has changed; unlock it or set it back").format(i + 1)
+            )
         made[limits[i] - limits[0] : limits[i + 1] - limits[0]] = False
         end = block.made_start + count - 1
         stretches.append(Stretch(block.made_start, end, limits[i] - block.made_start))
@@ -88,15 +91,17 @@ def block(
     """One block anew, in its place between its neighbours, with its seed or the next. Raises UserError."""
     blocks = list(scene.kmm.blocks)
     if not 0 <= index < len(blocks):
-        raise UserError(f"There is no block {index + 1} in the storyboard")
-    this, name = blocks[index], f"Block {index + 1}"
+        raise UserError(_("There is no block {} in the storyboard").format(index + 1))
+    this = blocks[index]
     if not this.made_frames or this.action is None:
-        raise UserError(f"{name} has no motion yet; generate the storyboard first")
+        raise UserError(_("Block {} has no motion yet; generate the storyboard first").format(index + 1))
     if this.locked:
-        raise UserError(f"{name} is locked; unlock it first")
+        raise UserError(_("Block {} is locked; unlock it first").format(index + 1))
     limits = storyboard.block_limits(scene)
     if limits[index + 1] - limits[index] != this.made_frames:
-        raise UserError(f"The length of {name.lower()} has changed since; generate the storyboard again")
+        raise UserError(
+            _("The length of block {} has changed since; generate the storyboard again").format(index + 1)
+        )
     first, stop = this.made_start, this.made_start + this.made_frames
     same = [b for b in blocks if b.action == this.action and b.made_frames]
     left = next((b for b in same if b.made_start + b.made_frames == first), None)
@@ -113,9 +118,6 @@ def block(
         high = stop + min(context, right.made_frames)
         parts.append(Part(right.prompt, high - stop, right.seed))
         end = stop if right.locked else stop + min(near, (high - stop) // 2)
-    if left is not None:
-        low = begin - taken_up(begin - low, engine_ratio(scene))
-        parts[0] = replace(parts[0], frames=first - low)
     made = np.zeros(high - low, bool)
     made[begin - low : end - low] = True
     frames = np.flatnonzero(~made)
@@ -232,7 +234,9 @@ def read(
         raise UserError("The character of this motion is gone; generate the storyboard again")
     found = reading.motion(obj, performer_for(obj), action, frames, storyboard.rate(scene))
     if found is None:
-        raise UserError(f"The motion of {obj.name} cannot be read back; use a KMM character for this")
+        raise UserError(
+            _("The motion of {} cannot be read back; use a KMM character for this").format(obj.name)
+        )
     return found
 
 

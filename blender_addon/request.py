@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import FPS, Clip
 from kmm.protocol import MAX_FRAMES, MAX_PROMPT_CHARACTERS
 from numpy.typing import NDArray
@@ -114,14 +115,16 @@ def check_prompt(prompt: str) -> None:
     if not prompt.strip():
         raise UserError("The prompt is empty; say what the character should do")
     if len(prompt.strip()) > MAX_PROMPT_CHARACTERS:
-        raise UserError(f"The prompt is longer than {MAX_PROMPT_CHARACTERS} characters; say it shorter")
+        raise UserError(
+            _("The prompt is longer than {} characters; say it shorter").format(MAX_PROMPT_CHARACTERS)
+        )
 
 
 def check_length(seconds: float) -> None:
     """Raises UserError. seconds: of motion that the engine has to make, all takes together."""
     longest = MAX_FRAMES / FPS
     if not 0 < seconds <= longest:
-        raise UserError(f"A motion cannot be {seconds:g} seconds long, but up to {longest:g}")
+        raise UserError(_("A motion cannot be {:g} seconds long, but up to {:g}").format(seconds, longest))
 
 
 def single(

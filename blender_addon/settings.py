@@ -14,6 +14,7 @@ from bpy.props import (
 
 from . import markers, performer, storyboard
 from .edit_settings import KMM_EditSettings
+from .translations import CONTEXT
 
 
 def _board_changed(settings: KMM_Settings, context: bpy.types.Context) -> None:
@@ -48,6 +49,7 @@ class KMM_Settings(bpy.types.PropertyGroup):
         "A KMM armature that is selected and active goes before it",
         type=bpy.types.Object,
         poll=_usable,
+        translation_context=CONTEXT,
     )
     takes: IntProperty(
         name="Takes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 
 from . import hints, storyboard, stream
 
@@ -128,7 +129,7 @@ def _draw_total(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     seconds = (limits[-1] - limits[0]) / storyboard.rate(scene)
     row = layout.row()
     row.active = False
-    row.label(text=f"{seconds:.4g} s in all, frames {limits[0]} to {limits[-1] - 1}")
+    row.label(text=_("{:.4g} s in all, frames {} to {}").format(seconds, limits[0], limits[-1] - 1))
 
 
 register, unregister = bpy.utils.register_classes_factory((KMM_UL_blocks, KMM_MT_blocks, KMM_MT_prompts))

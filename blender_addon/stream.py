@@ -11,6 +11,7 @@ import traceback
 
 import bpy
 from bpy.app.handlers import persistent
+from bpy.app.translations import pgettext_rpt as _
 
 from . import hints, preferences, storyboard
 from .engine import Command, Engine
@@ -41,15 +42,14 @@ def start_engine(context: bpy.types.Context) -> None:
         chosen, weights, idle_minutes = preferences.get(context)
         python = find_python(chosen)
         if python is None:
-            what = f"There is no program {chosen}" if chosen else "No Python with the engine was found"
-            raise UserError(
-                f"{what}; install the engine (panel Engine), or choose its Python in the preferences"
-            )
+            what = _("There is no program {}") if chosen else _("No Python with the engine was found")
+            todo = _("install the engine (panel Engine), or choose its Python in the preferences")
+            raise UserError(f"{what.format(chosen)}; {todo}")
         try:
             engine.start(Command(python, weights, idle_minutes))
             hints.forget()
         except OSError as error:
-            raise UserError(f"The engine's Python cannot be started: {error}") from error
+            raise UserError(_("The engine's Python cannot be started: {}").format(error)) from error
     watch()
 
 

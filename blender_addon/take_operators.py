@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from bpy.props import IntProperty
 
 from . import stream
@@ -19,7 +20,7 @@ class ChoosesTake:
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not stream.pending():
-            cls.poll_message_set("There are no takes to choose from; generate some")
+            cls.poll_message_set(_("There are no takes to choose from; generate some"))
             return False
         return True
 
@@ -27,7 +28,7 @@ class ChoosesTake:
         try:
             self.choose(stream.generation)
         except UserError as error:
-            self.report({"ERROR"}, str(error))
+            self.report({"ERROR"}, _(str(error)))
             return {"CANCELLED"}
         return {"FINISHED"}
 
@@ -48,7 +49,9 @@ class KMM_OT_take_show(ChoosesTake, bpy.types.Operator):
     def choose(self, generation: stream.Generation) -> None:
         if self.properties.is_property_set("take"):
             if self.take >= generation.takes:
-                raise UserError(f"There is no take {self.take + 1}; there are {generation.takes}")
+                raise UserError(
+                    _("There is no take {}; there are {}").format(self.take + 1, generation.takes)
+                )
             generation.show(self.take)
         else:
             generation.show((generation.shown + self.step) % generation.takes)

@@ -115,7 +115,7 @@ class KMM_OT_retarget_add(bpy.types.Operator):
         source = settings.source.object or context.scene.kmm.character
         new = [obj for obj in _armatures(context) if obj not in there and obj != source]
         if not new:
-            self.report({"ERROR"}, "No further armature is selected")
+            self.report({"ERROR"}, _("No further armature is selected"))
             return {"CANCELLED"}
         for obj in new:
             settings.targets.add().object = obj
@@ -150,7 +150,7 @@ class OnTable:
     def poll(cls, context: bpy.types.Context) -> bool:
         rig = context.scene.kmm_retargeting.shown()
         if rig is None or rig.object is None:
-            cls.poll_message_set("Choose an armature first")
+            cls.poll_message_set(_("Choose an armature first"))
             return False
         return True
 
@@ -166,7 +166,7 @@ class KMM_OT_map_guess(OnTable, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if not self.rig(context).fill_by_itself():
-            self.report({"WARNING"}, "This does not look like a humanoid; fill in the table by hand")
+            self.report({"WARNING"}, _("This does not look like a humanoid; fill in the table by hand"))
         return {"FINISHED"}
 
 

@@ -9,6 +9,7 @@ from kmm.retarget.checking import said
 from kmm.retarget.roles import CHAINS, FINGERS, MIDLINE, SIDED, SIDES, TWISTS
 
 from .. import panel
+from ..translations import CONTEXT
 from .settings import KMM_MappedRig
 
 BODY = tuple(role for role in SIDED if role not in FINGERS + TWISTS)
@@ -41,7 +42,7 @@ class VIEW3D_PT_kmm_retarget(panel.Sidebar, bpy.types.Panel):
         column.use_property_decorate = False
         made = context.scene.kmm.character
         column.prop(settings.source, "object", text="Source", placeholder=made.name if made else "Armature")
-        column.prop(settings, "action", placeholder="Current")
+        column.prop(settings, "action", placeholder="Current Action")
         row = layout.row()
         row.template_list("KMM_UL_targets", "", settings, "targets", settings, "index", rows=3)
         buttons = row.column(align=True)
@@ -73,7 +74,10 @@ class VIEW3D_PT_kmm_bone_map(panel.Sidebar, bpy.types.Panel):
         layout.row().prop(settings, "table", expand=True)
         rig = settings.shown()
         if rig is None or rig.object is None:
-            layout.label(text=f"Choose a {settings.table.lower()} first", icon="INFO")
+            layout.label(
+                text="Choose a source first" if settings.table == "SOURCE" else "Choose a target first",
+                icon="INFO",
+            )
             return
         row = layout.row(align=True)
         row.prop(rig, "title", text="")
@@ -116,7 +120,7 @@ class VIEW3D_PT_kmm_bone_map(panel.Sidebar, bpy.types.Panel):
 
     def _draw_name(self, line: bpy.types.UILayout, name: str) -> None:
         cell = line.row(align=True)
-        cell.label(text=said(name).capitalize())
+        cell.label(text=said(name).capitalize(), text_ctxt=CONTEXT)
         if name in CHAINS:
             cell.operator("kmm.map_add", text="", icon="ADD", emboss=False).role = name
 

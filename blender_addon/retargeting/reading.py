@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm import rotations as rot
 from kmm.retarget import Rig
 from kmm.retarget.rig import orientation
@@ -46,8 +47,13 @@ def frame_range(obj: bpy.types.Object, action: bpy.types.Action | None = None) -
         tracks = obj.animation_data.nla_tracks if obj.animation_data else ()
         spans = [(s.frame_start, s.frame_end) for track in tracks if not track.mute for s in track.strips]
     if not spans:
-        what = f"the action {action.name} has no keys for it" if action else "it has no action"
-        raise ValueError(f"There is no motion on {obj.name} to retarget: {what}")
+        if action is None:
+            raise ValueError(_("There is no motion on {} to retarget: it has no action").format(obj.name))
+        raise ValueError(
+            _("There is no motion on {} to retarget: the action {} has no keys for it").format(
+                obj.name, action.name
+            )
+        )
     return math.floor(min(s[0] for s in spans) + 1e-4), math.ceil(max(s[1] for s in spans) - 1e-4)
 
 

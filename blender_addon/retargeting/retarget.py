@@ -6,6 +6,7 @@ Nothing but the target's animation changes.
 from __future__ import annotations
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import Clip
 from kmm.retarget import BoneMap, Options
 
@@ -32,13 +33,15 @@ def retarget_action(
     people.
     """
     if source.type != "ARMATURE":
-        raise ValueError(f"{source.name} is not an armature")
+        raise ValueError(_("{} is not an armature").format(source.name))
     if source == target:
-        raise ValueError(f"{source.name} cannot be retargeted to itself; choose another armature as target")
+        raise ValueError(
+            _("{} cannot be retargeted to itself; choose another armature as target").format(source.name)
+        )
     check_can_be_keyed(target)
     first, last = frames or reading.frame_range(source, action)
     if last < first:
-        raise ValueError(f"The last frame, {last}, is before the first, {first}")
+        raise ValueError(_("The last frame, {}, is before the first, {}").format(last, first))
     rig = rigs.read(source)
     source_map = source_map or rigs.bone_map(source, rig, maps.own(), moves=True)
     made = Target(target, rig, source_map, target_map, options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm.retarget import BoneMap, Rig
 from kmm.retarget.guess import guess
 from kmm.retarget.matching import best
@@ -94,6 +95,8 @@ def bone_map(obj: bpy.types.Object, rig: Rig, own: Iterable[BoneMap] = (), moves
     chosen = choose(rig, own, moves)
     if chosen is None or chosen.confidence < CONFIDENT:
         raise ValueError(
-            f"The bones of {obj.name} are not known for those of a humanoid; choose or make a bone map for it"
+            _(
+                "The bones of {} are not known for those of a humanoid; choose or make a bone map for it"
+            ).format(obj.name)
         )
     return chosen.bone_map

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import bpy
 import numpy as np
+from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import Clip
 from kmm.retarget import BoneMap, Keys, Options, Retargeter, Rig, smpl
 from kmm.retarget.bone_map import named
@@ -51,8 +52,10 @@ class Target:
         for name in keys.located:
             if rigs.connected(obj, name):
                 raise ValueError(
-                    f'"{name}" of {obj.name} is connected to its parent, so Blender cannot move it; '
-                    "disconnect it, or map the bone above it as centre"
+                    _(
+                        '"{}" of {} is connected to its parent, so Blender cannot move it; '
+                        "disconnect it, or map the bone above it as centre"
+                    ).format(name, obj.name)
                 )
         self._switches = _switches(obj, self.bone_map)
 
@@ -119,11 +122,13 @@ def write(
 def check_can_be_keyed(obj: bpy.types.Object) -> None:
     """ValueError says why not."""
     if obj.type != "ARMATURE":
-        raise ValueError(f"{obj.name} is not an armature")
+        raise ValueError(_("{} is not an armature").format(obj.name))
     if obj.library is not None:
-        raise ValueError(f"{obj.name} is linked from another file; make a library override of it first")
+        raise ValueError(
+            _("{} is linked from another file; make a library override of it first").format(obj.name)
+        )
     if obj.animation_data is not None and obj.animation_data.use_tweak_mode:
-        raise ValueError(f"{obj.name} is in the NLA editor's tweak mode; leave it (Tab) first")
+        raise ValueError(_("{} is in the NLA editor's tweak mode; leave it (Tab) first").format(obj.name))
 
 
 def _channels(keys: Keys, modes: dict[str, str]) -> list[Channel]:

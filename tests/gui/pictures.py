@@ -15,9 +15,9 @@ GAP = 8  #: pixels between two screenshots in one picture
 #: Picture: the screenshots that are side by side in it, and the part of them, in pixels, that shows it best.
 PARTS = {
     "panel": (["03 generating"], None),
-    "two_blocks": (["02 two blocks"], (785, 80, 1056, 520)),
-    "takes": (["05 second of two takes"], (310, 80, 1056, 500)),
-    "in_between": (["10 two poses", "11 between two poses"], (180, 80, 780, 760)),
+    "two_blocks": (["07 undone"], (785, 80, 1056, 520)),
+    "takes": (["05 second of two takes"], (310, 80, 1056, 530)),
+    "in_between": (["10 two poses", "11 between two poses"], (220, 80, 680, 700)),
     "engine": (["15 engine"], (785, 525, 1056, 735)),
 }
 

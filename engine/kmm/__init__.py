@@ -54,7 +54,15 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kmm' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if name != "Pipeline":
+            raise
+        raise ModuleNotFoundError(
+            f"kmm.Pipeline needs {error.name}; install the engine's packages with: pip install 'kmm[engine]'",
+            name=error.name,
+        ) from error
 
 
 def __dir__() -> list[str]:

@@ -35,6 +35,9 @@ def test_the_pipeline_says_what_it_needs() -> None:
     done = alone("import kmm\nkmm.Pipeline")
     assert done.returncode != 0
     assert "torch is not for the light half" in done.stderr
+    assert done.stderr.endswith(
+        "kmm.Pipeline needs torch; install the engine's packages with: pip install 'kmm[engine]'\n"
+    )
 
 
 def test_importing_kmm_imports_nothing_else() -> None:

@@ -40,10 +40,14 @@ def taken_up(frames: int, ratio: float) -> int:
     """How many of the last `frames` before a seam to give to the engine, so that it takes up all of them.
 
     It thinks in tokens of `TOKEN` of its frames, and of one that is given in part it knows nothing: it would go on
-    from an earlier moment than where the given frames end. At odd rates that may cost too much, and all are given.
+    from an earlier moment than where the given frames end. Of the counts that end with a whole token those are best
+    whose last frame is, to a quarter, one of the engine's. At odd rates that may cost too much, and all are given.
     ratio: engine frames in one scene frame.
     """
-    for count in range(frames, 3 * frames // 4, -1):
-        if (math.floor((count - 1) * ratio + 1e-6) + 1) % TOKEN == 0:
-            return count
-    return frames
+    found = [n for n in range(3 * frames // 4 + 1, frames + 1) if _engine_frames(n, ratio) % TOKEN == 0]
+    return min(found, key=lambda n: (int(4 * (((n - 1) * ratio + 1e-6) % 1.0)), -n), default=frames)
+
+
+def _engine_frames(count: int, ratio: float) -> int:
+    """Of the engine's frames those within so many of the scene's."""
+    return math.floor((count - 1) * ratio + 1e-6) + 1

@@ -152,8 +152,9 @@ def generate(operator: object, prompt: str, seconds: float) -> None:
 
 
 def second_window() -> None:
+    """Not a child of the first, which would show its scene."""
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
-        bpy.ops.wm.window_new()
+        bpy.ops.wm.window_new_main()
 
 
 def second_scene() -> None:
@@ -164,6 +165,17 @@ def second_scene() -> None:
 def new_file() -> None:
     with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
         bpy.ops.wm.read_homefile()
+
+
+def open_file(path: str) -> None:
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        bpy.ops.wm.open_mainfile(filepath=path)
+
+
+def undo_step() -> None:
+    """What is undone after this goes back to how it is now."""
+    with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):
+        bpy.ops.ed.undo_push(message="Step")
 
 
 def reload_add_on() -> None:

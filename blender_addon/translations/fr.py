@@ -210,6 +210,7 @@ MESSAGES = {
     "Show fingers and twist bones in the table": "Montrer les doigts et les os de torsion dans la table",
     "While Generating": "Pendant la génération",
     "What is generated goes onto the targets while it comes": "Ce qui est généré va sur les cibles à mesure qu'il arrive",
+    "Keep": "Conserver",
     "Travel": "Déplacement",
     "Which bone carries the motion over the floor": "Quel os porte le mouvement sur le sol",
     "Pelvis": "Bassin",

@@ -61,7 +61,7 @@ CALLS = {
     "fail",
 }
 CALLS |= {"fact", "_right"}
-KEYWORDS = {"text", "placeholder", "message"}
+KEYWORDS = {"text", "heading", "placeholder", "message"}
 CLASSES = ("Operator", "Panel", "Menu", "PropertyGroup", "AddonPreferences")
 
 

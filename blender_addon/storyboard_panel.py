@@ -7,7 +7,8 @@ from bpy.app.translations import pgettext_rpt as _
 
 from . import hints, storyboard, stream
 
-COLUMN = 20  #: lines of a column of prompts, at which another one begins
+COLUMN = 20  #: kinds of prompts in a column of the menu
+KIND = "kmm_kind"  #: name of a context's member: the kind of prompts that a menu lists
 
 
 class KMM_UL_blocks(bpy.types.UIList):
@@ -63,15 +64,26 @@ class KMM_MT_prompts(bpy.types.Menu):
             self.layout.label(text="Start the engine to see what its weights know")
         elif not known:
             self.layout.label(text="These weights come without a list of prompts")
-        row, drawn, column = self.layout.row(), COLUMN, None
-        for kind, prompts in known.items():
-            if column is None or drawn >= COLUMN:
-                column, drawn = row.column(), 0
-            column.label(text=kind.capitalize())
-            for prompt in prompts:
-                column.operator("kmm.block_prompt", text=prompt).prompt = prompt
-            column.separator()
-            drawn += len(prompts) + 2
+        columns = self.layout.row()
+        for number, kind in enumerate(known):
+            if number % COLUMN == 0:
+                column = columns.column()
+            row = column.row()
+            row.context_string_set(KIND, kind)
+            row.menu("KMM_MT_prompts_of_kind", text=kind.capitalize())
+
+
+class KMM_MT_prompts_of_kind(bpy.types.Menu):
+    """Those of the kind that the menu before names in its context."""
+
+    bl_idname = "KMM_MT_prompts_of_kind"
+    bl_label = "Prompts That Work"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        client = stream.engine.client
+        known = client.welcome.prompts if client is not None else {}
+        for prompt in known.get(getattr(context, KIND, ""), ()):
+            self.layout.operator("kmm.block_prompt", text=prompt, translate=False).prompt = prompt
 
 
 def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -132,4 +144,6 @@ def _draw_total(layout: bpy.types.UILayout, scene: bpy.types.Scene) -> None:
     row.label(text=_("{:.4g} s in all, frames {} to {}").format(seconds, limits[0], limits[-1] - 1))
 
 
-register, unregister = bpy.utils.register_classes_factory((KMM_UL_blocks, KMM_MT_blocks, KMM_MT_prompts))
+register, unregister = bpy.utils.register_classes_factory(
+    (KMM_UL_blocks, KMM_MT_blocks, KMM_MT_prompts, KMM_MT_prompts_of_kind)
+)

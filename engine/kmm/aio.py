@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import os
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -22,14 +21,15 @@ import zmq
 import zmq.asyncio
 
 from kmm import __version__
-from kmm.client import Client, ClientError, EngineTimeout, read_connection_file
 from kmm.clip import Clip
 from kmm.given import Given
+from kmm.link import ClientError, EngineTimeout, Link, expected, read_connection_file
 from kmm.protocol import (
     HEARTBEAT_SECONDS,
     Done,
     Error,
     Frames,
+    Generate,
     Hello,
     Ping,
     Pong,
@@ -50,8 +50,8 @@ class AsyncClient:
 
     welcome: Welcome  #: what the engine is and can do
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, link: Link) -> None:
+        self._link = link
         self._news = asyncio.Event()  # replaced by a new one whenever something has come
         self._pump = asyncio.create_task(self._pump_for_ever(), name="kmm client")
 
@@ -63,7 +63,7 @@ class AsyncClient:
         name: str = f"kmm {__version__}",
     ) -> AsyncClient:
         """A client of the engine that wrote `connection_file`; errors as for `Client.connect`."""
-        client = cls(Client(read_connection_file(connection_file)))
+        client = cls(Link(read_connection_file(connection_file)))
         try:
             client.welcome = await client._ask(Hello(client=name), Welcome, timeout)
         except BaseException:
@@ -84,20 +84,21 @@ class AsyncClient:
         timeout: float = 300.0,
     ) -> AsyncIterator[Progress | Frames]:
         """As `Client.stream`. To leave early for certain, wrap it in `contextlib.aclosing`."""
-        request = self._client.generate(
-            as_segments(prompts),
-            seed,
-            guidance,
+        request = Generate.with_given(
+            given,
+            segments=as_segments(prompts),
+            seed=seed,
+            guidance=guidance,
             num_samples=num_samples,
-            given=given,
             loop=loop,
             transition_frames=transition_frames,
         )
+        self._link.ask(request)
         try:
             while True:
-                event = await self._next(request, timeout)
+                event = await self._next(request.request_id, timeout)
                 if isinstance(event, (Done, Error)):
-                    self._client._forget(request)
+                    self._link.forget(request.request_id)
                 if isinstance(event, Done):
                     return
                 if isinstance(event, Error):
@@ -105,7 +106,7 @@ class AsyncClient:
                 if isinstance(event, (Progress, Frames)):
                     yield event
         finally:
-            self._client._abandon(request)
+            self._link.abandon(request.request_id)
 
     async def takes(
         self,
@@ -144,7 +145,7 @@ class AsyncClient:
         self._pump.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._pump
-        self._client.close()
+        self._link.close()
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -157,34 +158,28 @@ class AsyncClient:
     async def _pump_for_ever(self) -> None:
         """Takes in what comes as it comes, and tells everyone who waits."""
         poller = zmq.asyncio.Poller()
-        for source in (self._client._socket, self._client._monitor):
+        for source in self._link.sources:
             poller.register(source, zmq.POLLIN)
-        while not self._client._gone:
+        while not self._link.gone:
             await poller.poll(round(HEARTBEAT_SECONDS * 1000))
             with contextlib.suppress(ClientError):  # told to whoever waits, below
-                self._client._pump(0.0)
+                self._link.pump()
             news, self._news = self._news, asyncio.Event()
             news.set()
             await asyncio.sleep(0)  # whoever waits has its turn, also where the next news are there already
 
     async def _ask(self, request: Request, answer: type[R], timeout: float) -> R:
-        self._client._send(request)
-        self._client._open[request.request_id] = deque()
+        self._link.ask(request)
         try:
-            return self._client._answer(request, await self._next(request.request_id, timeout), answer)
+            return expected(request, await self._next(request.request_id, timeout), answer)
         finally:
-            self._client._forget(request.request_id)
+            self._link.forget(request.request_id)
 
     async def _next(self, request_id: str, timeout: float) -> Reply:
-        queue = self._client._open[request_id]
         try:
             async with asyncio.timeout(timeout):
-                while not queue:
-                    if self._client._gone:
-                        raise self._client._gone
+                while (reply := self._link.next(request_id)) is None:
                     await self._news.wait()
         except TimeoutError:
-            raise EngineTimeout(
-                f"The engine has sent nothing for {timeout:g} seconds. Wait, or restart it."
-            ) from None
-        return queue.popleft()
+            raise EngineTimeout(timeout) from None
+        return reply

@@ -297,7 +297,7 @@ def test_a_client_that_leaves_takes_its_requests_along(engine: EngineProcess, cl
 
 def test_answers_to_foreign_requests_are_dropped(client: Client) -> None:
     stray = p.Status(request_id=uuid.uuid4().hex)
-    client._socket.send_multipart(p.encode(stray))
+    client._link.send(stray)
     client.ping()
     assert client.poll() == []
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from kmm import client as client_module
+from kmm import link
 from kmm import protocol as p
 from kmm.client import Client, EngineGone, EngineTimeout
 
@@ -59,8 +59,8 @@ def test_an_engine_killed_in_the_middle_of_a_stream(start_engine: Start, blockin
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot stop and continue a process")
 def test_an_engine_that_hangs_is_noticed(start_engine: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "HEARTBEAT_SECONDS", 0.2)
-    monkeypatch.setattr(client_module, "DEAD_AFTER_SECONDS", 1.0)
+    monkeypatch.setattr(link, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(link, "DEAD_AFTER_SECONDS", 1.0)
     engine = start_engine()
     with engine.connect() as client:
         request = client.generate(long_request())

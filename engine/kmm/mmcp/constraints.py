@@ -19,7 +19,7 @@ from kmm.rotations import Array
 from kmm.skeleton import JOINT_INDEX, JOINT_NAMES
 
 NEAR = 0.01  #: metres within which two places are the same, and a target is met
-STRETCHED = (0.6, 1.3)  #: times the way that was made: a path that is shorter or longer is worth a word
+STRETCHED = (0.75, 1.25)  #: times the way that was made: a path that is shorter or longer is worth a word
 
 _WORLD = rot.inv(turn("y"))  # from MMCP's world to ours
 

@@ -3,7 +3,7 @@
     python benchmarks/path_editing.py [--weights kmm-open] [--device auto] [--seeds 5]
 
 Walks of five seconds are led along straight ways that are shorter and longer than they are, and along arcs as long as
-they are; at seven frames the pelvis must be over given places. Prints Markdown: medians over the seeds, and the worst.
+they are; at seven frames the pelvis must be over given places. Prints Markdown.
 """
 
 from __future__ import annotations

@@ -66,5 +66,7 @@ def test_quaternions_stay_unit(joined):
 
 
 def test_a_few_steps_between_standing_are_asked_for(joined):
-    counts = {a.count for r in joined for s in segments(r.clip) for a in s.actions if a.kind == "walk_forward"}
+    counts = {
+        a.count for r in joined for s in segments(r.clip) for a in s.actions if a.kind == "walk_forward"
+    }
     assert counts & {1, 2, 3, 4}

@@ -102,7 +102,8 @@ def test_the_engine_takes_up_all_that_leads_to_a_seam(
     assert count > 3 * frames // 4
     if speed == 1.0 and frames >= 40:
         assert whole or rate[0] in (12, 120)
-        if rate in ((24, 1.0), (30, 1.0), (60, 1.0)):
+        # at 24 fps a whole token ends with a frame of the scene every 16 frames: a quarter of 64
+        if rate in ((24, 1.0), (30, 1.0), (60, 1.0)) and frames >= 64:
             assert (count - 1) * ratio == found.frames[-1]  # the very moment
 
 

@@ -301,9 +301,8 @@ class Generation:
 
     def _living_character(self) -> bpy.types.Object:
         obj = next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
-        if (
-            obj is None or not obj.users_scene
-        ):  # the scene's settings keep an object that was deleted in the view
+        # the scene's settings keep an object that was deleted in the view
+        if obj is None or not obj.users_scene:
             raise Removed
         return obj
 

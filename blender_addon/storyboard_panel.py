@@ -51,6 +51,12 @@ class KMM_MT_blocks(bpy.types.Menu):
         self.layout.operator("kmm.start_here", icon="TIME")
 
 
+def _known() -> dict[str, tuple[str, ...]] | None:
+    """What the loaded weights are known to do well, prompts by kind; None without an engine."""
+    client = stream.engine.client
+    return client.welcome.prompts if client is not None else None
+
+
 class KMM_MT_prompts(bpy.types.Menu):
     """Prompts that the loaded weights are known to do well, by kind."""
 
@@ -58,14 +64,13 @@ class KMM_MT_prompts(bpy.types.Menu):
     bl_label = "Prompts That Work"
 
     def draw(self, context: bpy.types.Context) -> None:
-        client = stream.engine.client
-        known = client.welcome.prompts if client is not None else {}
-        if client is None:
+        known = _known()
+        if known is None:
             self.layout.label(text="Start the engine to see what its weights know")
         elif not known:
             self.layout.label(text="These weights come without a list of prompts")
         columns = self.layout.row()
-        for number, kind in enumerate(known):
+        for number, kind in enumerate(known or ()):
             if number % COLUMN == 0:
                 column = columns.column()
             row = column.row()
@@ -80,9 +85,7 @@ class KMM_MT_prompts_of_kind(bpy.types.Menu):
     bl_label = "Prompts That Work"
 
     def draw(self, context: bpy.types.Context) -> None:
-        client = stream.engine.client
-        known = client.welcome.prompts if client is not None else {}
-        for prompt in known.get(getattr(context, KIND, ""), ()):
+        for prompt in (_known() or {}).get(getattr(context, KIND, ""), ()):
             self.layout.operator("kmm.block_prompt", text=prompt, translate=False).prompt = prompt
 
 

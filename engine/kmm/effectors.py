@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from kmm import rotations as rot
 from kmm.clip import Array, Clip, forward_kinematics
 from kmm.interpolation import through
-from kmm.retarget.limb_ik import reach
+from kmm.retarget.limb_ik import bend
 from kmm.skeleton import JOINT_INDEX, PARENTS, REST_OFFSETS
 
 BLEND_SECONDS = 0.5
@@ -30,9 +30,8 @@ class Limb:
     joint: int
     end: int
     hinge: tuple[float, float, float]
-    level: (
-        bool  #: its end keeps its direction in the world, as a foot does on the floor; else that to the limb
-    )
+    #: Its end keeps its direction in the world, as a foot does on the floor; else that to the limb.
+    level: bool
 
 
 def _limb(side: str, parts: tuple[str, str, str], hinge: tuple[float, float, float], level: bool) -> Limb:
@@ -43,9 +42,9 @@ def _limb(side: str, parts: tuple[str, str, str], hinge: tuple[float, float, flo
 #: What can be led, by the name of its last joint.
 LIMBS = {
     f"{side}_{parts[-1]}": _limb(side, parts, hinge, level)
-    for side, bend in (("left", -1.0), ("right", 1.0))
+    for side, way in (("left", -1.0), ("right", 1.0))
     for parts, hinge, level in (
-        (("shoulder", "elbow", "wrist"), (0.0, bend, 0.0), False),
+        (("shoulder", "elbow", "wrist"), (0.0, way, 0.0), False),
         (("hip", "knee", "ankle"), (1.0, 0.0, 0.0), True),
     )
 }
@@ -86,7 +85,8 @@ def lead(
     made, wanted = joints[:, limb.end] - joints[:, limb.start], positions - joints[frames, limb.start]
     change = _come_and_go(frames, _swing(made[frames], wanted), fixed, blend, len(clip))
     to = joints[:, limb.start] + np.exp(change[:, 3:]) * rot.apply(rot.from_rotvec(change[:, :3]), made)
-    local = _limb_rotations(limb, joints, world, to)
+    chain = (PARENTS[limb.start], limb.start, limb.joint, limb.end)
+    local = bend(chain, joints, world, to, np.array(limb.hinge), world[:, limb.end] if limb.level else None)
     if turned is not None:
         at_end = _end(limb, world, local)
         turns = rot.as_rotvec(rot.multiply(turned, rot.inv(at_end[frames])))
@@ -117,17 +117,6 @@ def _swing(made: Array, wanted: Array) -> Array:
     turn = rot.as_rotvec(rot.shortest_arc(made, wanted))
     length, to = (np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-6) for v in (made, wanted))
     return np.concatenate([turn, np.log(to / length)], axis=-1)
-
-
-def _limb_rotations(limb: Limb, joints: Array, world: Array, to: Array) -> Array:
-    """Local rotations (T, 3, 4) of the limb's joints that bring its end to (T, 3)."""
-    start, joint, end = (joints[:, j] for j in (limb.start, limb.joint, limb.end))
-    hinge = rot.apply(world[:, limb.start], np.array(limb.hinge))
-    upper, lower = reach(start, joint, end, to, hinge)
-    at_start, at_joint = rot.multiply(upper, world[:, limb.start]), rot.multiply(lower, world[:, limb.joint])
-    at_end = world[:, limb.end] if limb.level else rot.multiply(lower, world[:, limb.end])
-    chain = [world[:, PARENTS[limb.start]], at_start, at_joint, at_end]
-    return np.stack([rot.multiply(rot.inv(a), b) for a, b in pairwise(chain)], axis=1)
 
 
 def _end(limb: Limb, world: Array, local: Array) -> Array:

@@ -10,7 +10,6 @@ that would have to be longer than it is stretches softly, and the heel lifts for
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +19,7 @@ from kmm.clip import Array, Clip, forward_kinematics
 from kmm.contacts import SPEED_OFF, foot_contacts
 from kmm.editing import fade
 from kmm.retarget.anatomy import smoothstep
-from kmm.retarget.limb_ik import reach
+from kmm.retarget.limb_ik import bend
 from kmm.skeleton import CONTACT_JOINTS, JOINT_INDEX, REST_OFFSETS
 
 SHORT_SECONDS = 0.1  #: gaps in a contact, and contacts, shorter than this are none
@@ -30,6 +29,7 @@ LIFT_SECONDS = (
 )
 LONGEST = 0.1  #: metres by which a foot is shifted at most: one that slides farther was not meant to stand
 STRETCH = 0.999  #: of its length, to which a leg is straightened at most
+KNEE_HINGE = np.array([1.0, 0.0, 0.0])  #: SMPL's knees bend about the body's left
 LIFTS = 4  #: times that the heel is lifted for what the leg is short of
 
 Flags = NDArray[np.bool_]
@@ -44,6 +44,11 @@ class Leg:
     ankle: int
     toe: int
     contacts: slice
+
+    @property
+    def chain(self) -> tuple[int, int, int, int]:
+        """Pelvis, hip, knee, ankle."""
+        return 0, self.hip, self.knee, self.ankle
 
 
 def _leg(side: str, contacts: slice) -> Leg:
@@ -81,7 +86,7 @@ def lock_feet(
         moved = np.flatnonzero(np.abs(shift).max(-1) > 1e-9)
         if len(moved):
             held = _presence(touching[:, 1], lift)
-            turned = bend_legs(leg, joints[moved], world[moved], shift[moved], held[moved])
+            turned = shift_foot(leg, joints[moved], world[moved], shift[moved], held[moved])
             rotations[moved[:, None], [leg.hip, leg.knee, leg.ankle]] = turned
     return replace(clip, rotations=rotations)
 
@@ -164,7 +169,7 @@ def _presence(flags: Flags, blend: int) -> Array:
     return smoothstep(1 - np.minimum(*near) / blend)
 
 
-def bend_legs(leg: Leg, joints: Array, world: Array, shift: Array, held: Array) -> Array:
+def shift_foot(leg: Leg, joints: Array, world: Array, shift: Array, held: Array) -> Array:
     """Local rotations (n, 3, 4) of hip, knee and ankle that shift the foot by (n, 2) along the floor.
 
     joints, world: (n, 22, 3) and (n, 22, 4) as `kmm.clip.forward_kinematics` gives them. held: (n,) how much the toe
@@ -177,12 +182,8 @@ def bend_legs(leg: Leg, joints: Array, world: Array, shift: Array, held: Array) 
         wanted = _within_reach(hip, knee, ankle, to - rot.apply(turn, foot))
         more = rot.shortest_arc(rot.apply(turn, foot), to - wanted)
         turn = rot.multiply(rot.from_rotvec(rot.as_rotvec(more) * held[:, None]), turn)
-    hinge = rot.apply(world[:, leg.hip], np.array([1.0, 0.0, 0.0]))  # SMPL's knees bend about the body's left
-    upper, lower = reach(hip, knee, ankle, wanted, hinge)
-    at_hip, at_knee = rot.multiply(upper, world[:, leg.hip]), rot.multiply(lower, world[:, leg.knee])
     at_ankle = rot.multiply(turn, world[:, leg.ankle])
-    chain = [world[:, 0], at_hip, at_knee, at_ankle]
-    return np.stack([rot.multiply(rot.inv(a), b) for a, b in pairwise(chain)], axis=1)
+    return bend(leg.chain, joints, world, wanted, KNEE_HINGE, at_ankle)
 
 
 def _within_reach(hip: Array, knee: Array, ankle: Array, wanted: Array) -> Array:

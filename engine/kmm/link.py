@@ -147,9 +147,8 @@ class Link:
             for source in self.sources:
                 poller.register(source, zmq.POLLIN)
             poller.poll(max(1, round(1000 * min(wait, HEARTBEAT_SECONDS))))
-        self._lost = (
-            self._lost or self._connection_lost()
-        )  # asked before reading: then nothing comes after it
+        # asked before reading: then nothing comes after it
+        self._lost = self._lost or self._connection_lost()
         for _ in range(_BATCH):
             if not self._socket.poll(0, zmq.POLLIN):
                 break

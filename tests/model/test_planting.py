@@ -35,9 +35,8 @@ def test_a_body_that_slides_over_its_feet_stops_sliding(ahead, aside):
 
 
 def test_a_motion_whose_feet_stand_is_not_changed_where_they_do():
-    features = encoded(
-        walk(0.6, 3.0, step_rate=1.6)
-    )  # short steps: at long ones its legs are too short to stand
+    # short steps: at long ones its legs are too short to stand
+    features = encoded(walk(0.6, 3.0, step_rate=1.6))
     contacts = features[:, ft.CONTACTS]
     standing = np.r_[False, (contacts[1:] == contacts[:-1]).all(1)]  # a foot that has just landed still moves
     assert standing.mean() > 0.5

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from kmm import rotations as rot
 from kmm.clip import Clip, forward_kinematics, heading
 from kmm.data.signals import smooth
-from kmm.foot_lock import LEGS, bend_legs
-from kmm.retarget.limb_ik import reach
+from kmm.foot_lock import KNEE_HINGE, LEGS, shift_foot
+from kmm.retarget.limb_ik import bend
 from kmm.skeleton import JOINT_INDEX
 
 ARM = ("collar", "shoulder", "elbow", "wrist")
@@ -81,8 +81,8 @@ def lead_steps(clip: Clip, degrees: float, share: float) -> Clip:
     apart = apart - apart.mean()
     rotations = clip.rotations.copy()
     for side, leg in enumerate(LEGS):
-        turned = bend_legs(leg, joints, world, apart[:, side, None] * change, np.zeros(len(clip)))
-        rotations[:, [leg.hip, leg.knee, leg.ankle]] = turned
+        turned = shift_foot(leg, joints, world, apart[:, side, None] * change, np.zeros(len(clip)))
+        rotations[:, leg.chain[1:]] = turned
     translation = clip.translation.copy()
     translation[1:, :2] += np.cumsum(gone, axis=0)
     return replace(clip, translation=translation, rotations=rotations)
@@ -107,13 +107,10 @@ def bend_knees(clip: Clip, down: Array, depth: float, lean: float) -> Clip:
     rotations[:, JOINT_INDEX["neck"]] = rot.multiply(up, rotations[:, JOINT_INDEX["neck"]])
     lowered, moved = forward_kinematics(translation, rotations)
     for leg in LEGS:
-        hip, knee, ankle = (lowered[:, j] for j in (leg.hip, leg.knee, leg.ankle))
-        hinge = rot.apply(moved[:, leg.hip], np.array([1.0, 0.0, 0.0]))
-        upper, lower = reach(hip, knee, ankle, joints[:, leg.ankle], hinge)
-        at_hip, at_knee = rot.multiply(upper, moved[:, leg.hip]), rot.multiply(lower, moved[:, leg.knee])
-        rotations[:, leg.hip] = rot.multiply(rot.inv(moved[:, 0]), at_hip)
-        rotations[:, leg.knee] = rot.multiply(rot.inv(at_hip), at_knee)
-        rotations[:, leg.ankle] = rot.multiply(rot.inv(at_knee), world[:, leg.ankle])
+        ankle = leg.chain[-1]
+        rotations[:, leg.chain[1:]] = bend(
+            leg.chain, lowered, moved, joints[:, ankle], KNEE_HINGE, world[:, ankle]
+        )
     return replace(clip, translation=translation, rotations=rotations)
 
 

@@ -27,9 +27,8 @@ SQUAT = re.compile("squat")
 LED = re.compile(r"walk_diagonal|walk_in_place")
 ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share of the steps' length
 ON_THE_SPOT = 0.12  #: the largest share of a step's length that is left of it on the spot
-LONG = round(
-    1.5 * FPS
-)  # frames of a walk that are worth leading elsewhere, and of standing in which to squat
+#: Frames of a walk that are worth leading elsewhere, and of standing in which to squat.
+LONG = round(1.5 * FPS)
 SQUATS = 2  #: from each standing
 DEPTH, LEAN = (0.34, 0.52), (15.0, 40.0)  #: of squats, metres and degrees
 DOWN_SECONDS, HELD_SECONDS = (0.5, 1.1), (0.0, 0.4)  #: how long it takes to get down or up, and stays down

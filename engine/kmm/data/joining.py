@@ -48,19 +48,13 @@ GAIT_WEIGHT = 2.0  #: most sequences that people ask for have a walk in them
 ASKED = 0.6  #: share of motions that are one thing as people ask for it
 BACK = 0.08  #: share of those that are: going, turning, going on
 #: Kinds that are asked for more often than others, and how much more.
-POPULAR, OFTEN = (
-    re.compile(
-        "few_steps|walk_forward|walk_in_place|walk_diagonal|run_|turn_|jump$|jump_forward|squat|punch"
-    ),
-    3.0,
-)
+POPULAR = re.compile("few_steps|walk_(forward|in_place|diagonal)|run_|turn_|jump$|jump_forward|squat|punch")
+OFTEN = 3.0
 COUNTED = re.compile("jump|squat|kick|punch|turn_")  #: kinds that are done once, twice or three times
 TIMES = (0.5, 0.3, 0.2)
 ANGLES = (45.0, 90.0, 90.0, 90.0, 135.0, 180.0, 180.0, 180.0, 270.0, 360.0)  #: turns that people ask for
-SCALED, SCALES = (
-    0.75,
-    (0.6, 1.6),
-)  #: share of turns made as large as one of these, and how much they may change
+#: Share of turns made as large as one of these, and how much they may change.
+SCALED, SCALES = 0.75, (0.6, 1.6)
 
 Array = NDArray[np.floating]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from kmm import rotations as rot
@@ -34,3 +37,26 @@ def reach(start: Array, joint: Array, end: Array, wanted: Array, hinge: Array) -
     bent = rot.apply(rot.from_rotvec(axis * bend[:, None]), u)
     swing = rot.shortest_arc(upper + b[:, None] * bent, to)
     return swing, rot.multiply(swing, rot.shortest_arc(v, bent))
+
+
+def bend(
+    chain: Sequence[int],
+    joints: Array,
+    world: Array,
+    wanted: Array,
+    hinge: Array,
+    at_end: Array | None = None,
+) -> Array:
+    """Local rotations (T, 3, 4) of a limb's three joints that bring its end to `wanted` (T, 3).
+
+    chain: the limb's parent, then its joints: pelvis, hip, knee, ankle. joints (T, J, 3) and world (T, J, 4) as
+    `kmm.clip.forward_kinematics` gives them. hinge: (3,) axis of the first joint about which the second bends.
+    at_end: (T, 4) of the end in the world; without it the end goes along with the limb.
+    """
+    parent, start, joint, end = chain
+    axis = rot.apply(world[:, start], np.asarray(hinge))
+    upper, lower = reach(joints[:, start], joints[:, joint], joints[:, end], wanted, axis)
+    at_start, at_joint = rot.multiply(upper, world[:, start]), rot.multiply(lower, world[:, joint])
+    at_end = rot.multiply(lower, world[:, end]) if at_end is None else at_end
+    turned = [world[:, parent], at_start, at_joint, at_end]
+    return np.stack([rot.multiply(rot.inv(a), b) for a, b in pairwise(turned)], axis=1)

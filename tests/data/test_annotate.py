@@ -150,3 +150,22 @@ def test_treading_on_the_spot_between_standing_is_found_where_it_is():
     assert set(found) == {"stand", "walk_in_place"}
     assert found["walk_in_place"].start == pytest.approx(60, abs=20)
     assert found["walk_in_place"].end == pytest.approx(150, abs=20)
+
+
+def test_an_action_takes_in_the_stillness_around_it():
+    """Arms that stay up, a seat that is kept: whoever asks for it for five seconds gets it, and then holds still."""
+    clip = figure(6.0, left_arm=ramp(-75, 60, 2.0, 3.0))
+    [(start, end)] = {
+        (x.start, x.end) for x in segments(clip) if x.kind == "raise_left" and x.end - x.start > 60
+    }
+    assert start <= 30 and end >= 130
+    bowing = figure(6.0, lean=bump(50, 2.0, 4.0))
+    assert max(x.end - x.start for x in segments(bowing) if x.kind == "bow") > 120
+
+
+def test_stillness_ends_where_something_else_begins():
+    clip = figure(8.0, left_arm=bump(60, 1.0, 3.0, -75), lean=bump(50, 4.5, 6.5))
+    bow = max((x for x in segments(clip) if x.kind == "bow"), key=lambda x: x.end - x.start)
+    arm = max((x for x in segments(clip) if x.kind == "raise_lower_left"), key=lambda x: x.end - x.start)
+    assert arm.actions[0].end <= bow.start < bow.actions[0].start
+    assert arm.actions[0].end < arm.end <= bow.actions[0].start

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from kmm import rotations as rot
@@ -5,7 +7,7 @@ from kmm.data.annotate import segments
 from kmm.data.joining import join
 from kmm.data.records import Recording
 
-from .figures import figure, walk
+from .figures import HEIGHT, bump, figure, ramp, walk
 
 
 def plain(name, clip, **changes):
@@ -70,3 +72,20 @@ def test_a_few_steps_between_standing_are_asked_for(joined):
         a.count for r in joined for s in segments(r.clip) for a in s.actions if a.kind == "walk_forward"
     }
     assert counts & {1, 2, 3, 4}
+
+
+def test_a_single_action_comes_with_a_pose_that_is_held(recordings):
+    squat = plain("squat", figure(3.0, height=bump(0.45, 0.6, 2.2, HEIGHT)))
+    found = [s for r in join([squat], 20, seed=1) for s in segments(r.clip) if s.kind == "squat"]
+    assert max(s.end - s.start for s in found) > 1.5 * 1.6 * 30  # the squat itself takes 1.6 s
+
+
+def test_whoever_goes_and_comes_back_turns_about(recordings):
+    turn = plain("turn", figure(4.0, yaw=ramp(0, 110, 1, 2.5)))
+    turns = [
+        abs(s.actions[1].amount)
+        for r in join([*recordings, turn], 150, seed=2)
+        for s in segments(r.clip)
+        if re.fullmatch(r"walk_forward\+turn_(left|right)\+walk_forward", s.kind)
+    ]
+    assert turns and np.median(np.abs(np.array(turns) - 180)) < 25

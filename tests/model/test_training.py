@@ -21,7 +21,7 @@ from kmm.training.generator import GeneratorStage, Objective, choose_masked, cor
 from kmm.training.run import load_recipe
 from kmm.training.segments import AFTER, BEFORE, NEW, Segments, TokenBank
 from kmm.training.store import Store
-from kmm.training.tokenizer import TokenizerStage
+from kmm.training.tokenizer import SHORT, UPPER, TokenizerStage, exchange
 
 from ..light.motions import walk
 from .small import Block
@@ -52,7 +52,7 @@ def tokenizer_stage(store: Store) -> TokenizerStage:
     mean, std = store.normalization()
     tokenizer.mean.copy_(torch.from_numpy(mean))
     tokenizer.std.copy_(torch.from_numpy(std))
-    return TokenizerStage(tokenizer, store, store, batch=8, frames=32)
+    return TokenizerStage(tokenizer, store, store, batch=8)
 
 
 def test_a_resumed_run_ends_where_an_unbroken_one_does(store: Store, tmp_path: Path) -> None:
@@ -84,9 +84,19 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(store: Store, tmp_path: P
 def test_the_tokenizer_learns(store: Store, tmp_path: Path) -> None:
     stage = tokenizer_stage(store)
     before = stage.validate(stage.module.eval())
-    config = loop.LoopConfig(steps=150, learning_rate=2e-3, validate_every=150, warmup=10)
+    config = loop.LoopConfig(steps=300, learning_rate=2e-3, validate_every=300, warmup=10)
     after = stage.validate(loop.run(stage, config, tmp_path))
     assert after["joint_error_mm"] < 0.5 * before["joint_error_mm"]
+
+
+def test_upper_bodies_are_exchanged_whole_and_legs_stay(store: Store) -> None:
+    windows = store.windows(np.random.default_rng(0), 40, SHORT)
+    got = exchange(windows, np.random.default_rng(1))
+    lower = np.setdiff1d(np.arange(windows.shape[-1]), UPPER)
+    np.testing.assert_array_equal(got[..., lower], windows[..., lower])
+    own = (got[..., UPPER] == windows[..., UPPER]).all((1, 2))
+    others = (got[..., UPPER] == np.roll(windows, 1, axis=0)[..., UPPER]).all((1, 2))
+    assert (own | others).all() and 0 < np.sum(~own) < 20
 
 
 def test_the_store_leaves_out_first_frames_and_mirrors_half(store: Store) -> None:

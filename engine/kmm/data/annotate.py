@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kmm.clip import Clip
 from kmm.data import gestures, posture
 from kmm.data.actions import Action
 from kmm.data.locomotion import locomotion
 from kmm.data.records import Caption
-from kmm.data.signals import Signals, signals
+from kmm.data.signals import Signals, signals, smooth
 from kmm.data.wording import describe
 
 SHORTEST, LONGEST = 0.8, 10.0  # seconds of one caption
-STILL = 2.0  #: seconds of standing still, before and after an action, that its caption may take in
+STILL = 2.6  #: seconds of holding still, before and after an action, that its caption may take in
+NEAR = 0.4  #: seconds after an action within which stillness must begin
+CALM = 0.4  #: metres a second of the fastest joint of a body that holds still
+HELD = ("stand", "sit", "lie", "kneel", "crouch", "walk_in_place")  #: kinds that no stillness is added to
 
 
 @dataclass(frozen=True)
@@ -93,21 +97,32 @@ def segments(clip: Clip) -> list[Segment]:
 
 
 def _with_stillness(found: list[Action], s: Signals) -> list[Segment]:
-    """Actions with the standing still around them: who is asked to do one thing for long does it and then stands."""
-    most, near = round(STILL * s.fps), round(0.5 * s.fps)
-    stands = [x for x in found if x.kind == "stand"]
+    """Actions with the stillness around them: who is asked to do one thing for long does it and then holds still."""
+    most, near = round(STILL * s.fps), round(NEAR * s.fps)
+    speed = np.linalg.norm(np.gradient(s.joints, axis=0), axis=-1).max(-1) * s.fps
+    calm = smooth(speed, 0.1 * s.fps) < CALM
+    doing = [x for x in found if x.kind not in HELD]
     out = []
-    for x in found:
-        if x.kind in ("stand", "lie", "sit", "kneel", "crouch", "walk_in_place"):
-            continue
-        start = min(
-            (max(y.start, x.start - most) for y in stands if 0 <= x.start - y.end <= near), default=x.start
-        )
-        end = max((min(y.end, x.end + most) for y in stands if 0 <= y.start - x.end <= near), default=x.end)
+    for x in doing:
         # a walk is worded with its beginning or end: that is a sequence, unless its steps are counted
-        if end - start > len(x) + near and (x.count or not x.kind.startswith(("walk", "run"))):
+        if x.kind.startswith(("walk", "run")) and not x.count:
+            continue
+        low = max((y.end for y in doing if y is not x and y.start < x.start), default=0)
+        high = min((y.start for y in doing if y is not x and y.end > x.end), default=len(s))
+        start = x.start - min(_still(calm[low : x.start][::-1], near), most)
+        end = x.end + min(_still(calm[x.end : high], near), most)
+        if end - start > len(x) + near:
             out.append(Segment(start, end, (x,)))
     return out
+
+
+def _still(calm: NDArray[np.bool_], near: int) -> int:
+    """How many frames from the first on hold still, from at most `near` on."""
+    begins = np.flatnonzero(calm[:near])
+    if not len(begins):
+        return 0
+    ends = np.flatnonzero(~calm[begins[0] :])
+    return int(begins[0] + ends[0]) if len(ends) else len(calm)
 
 
 def _alone(gesture: Action, body: list[Action], s: Signals) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kmm import rotations as rot
-from kmm.clip import Clip, forward_kinematics, heading
+from kmm.clip import Clip, forward_kinematics, heading, sample
 from kmm.data.signals import smooth
 from kmm.foot_lock import KNEE_HINGE, LEGS, shift_foot
 from kmm.retarget.limb_ik import bend
@@ -17,6 +17,8 @@ from kmm.skeleton import JOINT_INDEX
 ARM = ("collar", "shoulder", "elbow", "wrist")
 FADE = 8  # frames in which arms go over into the other motion
 STEADY = 0.5  # seconds: the heading that steps are led by has no sway of single steps
+#: Seconds of the motion that a held pose goes to and fro, how long that takes, and over what it comes to rest.
+SWAY, SWAY_SECONDS, SETTLE = 0.08, 3.0, 0.06
 
 Array = NDArray[np.floating]
 
@@ -58,6 +60,21 @@ def backwards(clip: Clip) -> Clip:
         contacts=contacts,
         segments=(),
     )
+
+
+def linger(clip: Clip, before: float, after: float) -> Clip:
+    """The clip with its first and its last pose held for so many seconds; they sway a little, as people do."""
+    most = (len(clip) - 1) // 2
+    lead, tail = (_held(round(seconds * clip.fps), clip.fps, most) for seconds in (before, after))
+    at = np.concatenate([lead[::-1], np.arange(1, len(clip) - 1), len(clip) - 1 - tail])
+    translation, rotations, contacts = sample(clip, smooth(at, SETTLE * clip.fps))
+    return replace(clip, translation=translation, rotations=rotations, contacts=contacts, segments=())
+
+
+def _held(frames: int, fps: float, most: int) -> Array:
+    """(frames + 1,) how far to go back into the clip, in frames, while a pose is held: 0 first, then to and fro."""
+    at = np.arange(frames + 1) / fps
+    return np.asarray(min(SWAY * fps, most) * 0.5 * (1 - np.cos(2 * np.pi * at / SWAY_SECONDS)))
 
 
 def lead_steps(clip: Clip, degrees: float, share: float) -> Clip:

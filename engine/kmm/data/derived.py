@@ -1,8 +1,9 @@
 """Recordings made from others by what the body could as well have done.
 
-A walk whose steps lead aside is a diagonal walk, one whose steps lead nowhere walks on the spot; a run reversed runs
-backward, who got down gets up; who stands can squat. So kinds that few recordings show are shown by more. What each
-shows is read from its motion, as for every recording, and only kinds that such a change shows truly are used.
+A walk whose steps lead aside is a diagonal walk, one whose steps lead nowhere walks on the spot; who walks or runs,
+reversed, goes backward, who got down gets up; who stands can squat. So kinds that few recordings show are shown by
+more. What each shows is read from its motion, as for every recording, and only kinds that such a change shows truly
+are used.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from kmm.data.signals import Array, signals
 from kmm.retarget.anatomy import smoothstep
 
 #: Kinds that look alike from their end to their start, and what they turn into.
-REVERSIBLE = re.compile(r"run_forward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
-REVERSED = re.compile(r"run_backward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
+REVERSIBLE = re.compile(r"(run|walk)_forward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
+REVERSED = re.compile(r"(run|walk)_backward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
 SQUAT = re.compile("squat")
 LED = re.compile(r"walk_diagonal|walk_in_place")
 ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share of the steps' length

@@ -145,9 +145,11 @@ def _motion(index: int, recording: Recording, wordings: int, seed: int) -> list[
 
 
 def _fine(action: Action) -> str:
-    """The kind with how often and how far, which are drawn as evenly as kinds are."""
+    """The kind with how often, how fast and how far, which are drawn as evenly as kinds are."""
     if action.count:
         return f"{action.kind} {action.count}"
+    if action.kind in ("walk_forward", "run_forward", "walk_backward"):
+        return f"{action.kind} {action.speed}".strip()
     return (
         f"{action.kind} {45 * round(abs(action.amount) / 45)}"
         if action.kind.startswith("turn_")

@@ -4,8 +4,8 @@ A motion graph walked at random (Kovar, Gleicher and Pighin, "Motion Graphs", SI
 recording to a piece of another through the pair of frames at which joints are and move most alike; the seam is
 smoothed by `kmm.editing.concatenate`. On the way a walk may be bent to turn by so many degrees, a turn made as large
 as people ask for, and arms may do what the arms of another recording do. Some of the motions wander, the others are
-what people ask for: one thing, once or some times, standing before and after it. What the result shows is read from
-its motion afterwards, as for every recording.
+what people ask for (`kmm.data.scripts`): one thing, once or some times, standing or holding still before and after.
+What the result shows is read from its motion afterwards, as for every recording.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ from numpy.typing import NDArray
 
 from kmm import rotations as rot
 from kmm.clip import FPS, Clip, heading
+from kmm.data.actions import Action
 from kmm.data.annotate import actions
-from kmm.data.blending import bend_path, scale_turn, with_arms
+from kmm.data.blending import bend_path, linger, scale_turn, with_arms
 from kmm.data.derived import derive
 from kmm.data.records import Recording
-from kmm.data.signals import signals
+from kmm.data.scripts import ABOUT, Scripts
+from kmm.data.signals import Signals, signals
 from kmm.editing import concatenate
 
 PLAIN = (None, "normal", "neutral")  #: styles whose motion is described by its action alone
@@ -38,23 +40,22 @@ STANDS = 0.3  #: share of pieces that are standing still: where one stops, and f
 SLACK, INSIDE = round(0.25 * FPS), round(0.1 * FPS)
 SHORTEST, LONGEST = round(0.9 * FPS), round(4.0 * FPS)  # of a piece that may be cut: walking, standing
 FEW_STEPS = round(0.4 * FPS), round(1.8 * FPS)  # frames of a walk that is asked for by its steps
-BENT, ARMED = 0.35, 0.25  #: shares of walks that are bent, and of steady pieces that get other arms
+BENT, ARMED = 0.35, 0.1  #: shares of walks that are bent, and of steady pieces that get other arms
 AGAIN = 0.15  #: share of jumps, kicks and the like that are done once more
 RETIMED, SPEEDS = 0.3, (0.75, 1.3)  #: share of pieces that are played slower or faster, and by how much
+#: Share of walks that are made a slow or a fast one, their metres a second, and how much faster they may be played.
+PACED, PACES, FASTER = 0.5, ((0.45, 0.7), (1.65, 1.95)), (0.5, 1.7)
 #: Metres: mean distance of joints plus that of their velocities over LOOK_AHEAD; more than FAR apart do not meet.
 LOOK_AHEAD, FAR = 0.12, 0.30
 KINDS_TRIED, PIECES_TRIED = 4, 8  # for a join
 GAIT_WEIGHT = 2.0  #: most sequences that people ask for have a walk in them
-ASKED = 0.6  #: share of motions that are one thing as people ask for it
-BACK = 0.08  #: share of those that are: going, turning, going on
-#: Kinds that are asked for more often than others, and how much more.
-POPULAR = re.compile("few_steps|walk_(forward|in_place|diagonal)|run_|turn_|jump$|jump_forward|squat|punch")
-OFTEN = 3.0
-COUNTED = re.compile("jump|squat|kick|punch|turn_")  #: kinds that are done once, twice or three times
-TIMES = (0.5, 0.3, 0.2)
+ASKED = 0.7  #: share of motions that are one thing as people ask for it
 ANGLES = (45.0, 90.0, 90.0, 90.0, 135.0, 180.0, 180.0, 180.0, 270.0, 360.0)  #: turns that people ask for
+HOLD = (0.0, 2.6)  #: seconds that poses at the ends are held
+#: Metres a second of the fastest joint that are calm, and frames around an action in which to look for calm.
+CALM, ROOM = 0.8, round(1.0 * FPS)
 #: Share of turns made as large as one of these, and how much they may change.
-SCALED, SCALES = 0.75, (0.6, 1.6)
+SCALED, SCALES = 0.8, (0.6, 1.9)
 
 Array = NDArray[np.floating]
 
@@ -69,6 +70,7 @@ class Piece:
     start: int
     end: int
     amount: float = 0.0  #: degrees turned
+    calm: tuple[int, int] | None = None  #: the nearest frames before and after it in which the body is calm
 
     @property
     def steady(self) -> bool:
@@ -92,16 +94,22 @@ class Joiner:
             self.recordings.append(derived.recording)
             self._read(len(self.recordings) - 1, derived.recording.clip, derived.kinds)
         self._cut_few_steps(np.random.default_rng(seed))
-        self.names = sorted(k for k in self.kinds if k != "stand")
+        turns = [
+            p for kind, found in self.kinds.items() if "turn_" in kind and "jump" not in kind for p in found
+        ]
+        self.kinds[ABOUT] = [replace(p, kind=ABOUT) for p in turns if _reachable(180.0, p.amount)]
+        self.names = sorted(k for k, found in self.kinds.items() if found and k != "stand")
         weight = np.array([sum(p.end - p.start for p in self.kinds[k]) ** 0.5 for k in self.names])
         weight *= [GAIT_WEIGHT if k.startswith(("walk", "run")) else 1.0 for k in self.names]
         self.weight = weight / weight.sum()
-        asking = np.array([OFTEN if POPULAR.match(k) else 1.0 for k in self.names])
-        self.asking = asking / asking.sum()
+        self.scripts = Scripts([k for k, found in self.kinds.items() if found])
 
     def _read(self, index: int, clip: Clip, kinds: re.Pattern[str] | None = None) -> None:
         """Keep the pieces of a clip, of some kinds only if these are given."""
-        for action in actions(signals(clip)) if len(clip) > 1 else ():
+        if len(clip) < 2:
+            return
+        s = signals(clip)
+        for action in actions(s):
             if kinds is not None and not kinds.match(action.kind):
                 continue
             whole = action.kind.startswith(("raise_lower", "wave"))
@@ -109,7 +117,9 @@ class Joiner:
                 side = action.kind.rsplit("_", 1)[1]
                 self.gestures.append((side, clip.slice(action.start, action.end)))
             if action.channel == "body" or whole:
-                piece = Piece(index, False, action.kind, action.start, action.end, action.amount)
+                piece = Piece(
+                    index, False, action.kind, action.start, action.end, action.amount, calm_around(s, action)
+                )
                 self.kinds[action.kind].append(piece)
 
     def _cut_few_steps(self, rng: np.random.Generator) -> None:
@@ -141,29 +151,25 @@ class Joiner:
 
     def asked(self, rng: np.random.Generator) -> Clip | None:
         """A motion as people ask for it."""
-        kinds = self._script(rng)
+        script = self.scripts.draw(rng)
+        if script.held and (clip := self._acted(script.kinds, rng, held=True)) is not None:
+            return linger(clip, *rng.uniform(*HOLD, size=2))
+        return self._acted(self.scripts.among_standing(script.kinds, rng), rng)
+
+    def _acted(self, kinds: Sequence[str], rng: np.random.Generator, held: bool = False) -> Clip | None:
+        """Pieces of these kinds in a row; `held`: from a calm pose to a calm pose. None where they do not fit."""
         piece = self._piece(rng, kinds[0])
-        parts = [self._entered(piece, rng)]
-        for kind in kinds[1:]:
-            found = self._next(parts[-1], piece, kind, rng)
+        if held and piece.calm is None:
+            return None
+        ends = piece.calm if held else None
+        parts = [self._entered(piece, rng, ends and ends[0], ends[1] if ends and len(kinds) == 1 else None)]
+        for number, kind in enumerate(kinds[1:], 2):
+            found = self._next(parts[-1], piece, kind, rng, held and number == len(kinds))
             if found is None:
                 return None
             parts[-1], piece, part = found
             parts.append(part)
         return concatenate(*parts).canonical()
-
-    def _script(self, rng: np.random.Generator) -> list[str]:
-        """Kinds that follow one another."""
-        turns = [k for k in self.names if k.startswith(("turn_", "walk_turn_"))]
-        if rng.random() < BACK and turns and "walk_forward" in self.kinds:
-            kinds = ["walk_forward", turns[rng.integers(len(turns))], "walk_forward"]
-        else:
-            kind = self.names[rng.choice(len(self.names), p=self.asking)]
-            kinds = [kind] * (1 + int(rng.choice(3, p=TIMES)) if COUNTED.match(kind) else 1)
-        if "stand" in self.kinds:
-            before, after = rng.random(2) < _standing(kinds)
-            kinds = ["stand"] * bool(before) + kinds + ["stand"] * bool(after)
-        return kinds
 
     def _kind(self, rng: np.random.Generator, before: Piece | None) -> str:
         if "stand" in self.kinds and (before is None or before.kind != "stand") and rng.random() < STANDS:
@@ -187,17 +193,22 @@ class Joiner:
             self.spaces[key] = pose_space(self._clip(piece))
         return self.spaces[key]
 
-    def _entered(self, piece: Piece, rng: np.random.Generator, at: int | None = None) -> Clip:
+    def _entered(
+        self, piece: Piece, rng: np.random.Generator, at: int | None = None, stop: int | None = None
+    ) -> Clip:
         """The piece from frame `at` on, with room to be left; steady ones cut, bent, given other arms."""
         clip = self._clip(piece)
         start = max(0, piece.start - SLACK) if at is None else at
-        stop = min(len(clip), piece.end + SLACK)
+        stop = min(len(clip), piece.end + SLACK) if stop is None else stop
         if piece.steady:
             stop = min(stop, start + int(rng.integers(SHORTEST, LONGEST)))
         part = clip.slice(start, stop)
-        if rng.random() < RETIMED:
-            part = replace(part, fps=part.fps * float(rng.uniform(*SPEEDS))).resample(FPS)
-        if piece.kind.startswith("turn_") and rng.random() < SCALED:
+        faster = _tempo(piece.kind, part, rng)
+        if faster != 1.0:
+            part = replace(part, fps=part.fps * faster).resample(FPS)
+        if piece.kind == ABOUT:
+            part = scale_turn(part, 180.0 / abs(piece.amount))
+        elif piece.kind.startswith("turn_") and rng.random() < SCALED:
             part = scale_turn(part, _share(piece.amount, rng))
         if piece.kind.startswith(("walk_forward", "run_forward")) and rng.random() < BENT:
             part = bend_path(part, *_bend(len(part), rng))
@@ -218,15 +229,20 @@ class Joiner:
         return side, slower.resample(FPS)
 
     def _next(
-        self, part: Clip, piece: Piece, kind: str, rng: np.random.Generator
+        self, part: Clip, piece: Piece, kind: str, rng: np.random.Generator, held: bool = False
     ) -> tuple[Clip, Piece, Clip] | None:
-        """What is left of `part`, the piece of a kind that follows, and its motion; None where none fits."""
+        """What is left of `part`, the piece of a kind that follows, and its motion; None where none fits.
+
+        held: the piece that follows must end in a calm pose.
+        """
         least = max(1, len(part) - SLACK - INSIDE) if not piece.steady else max(2, len(part) - SLACK)
         leave = np.arange(min(least, len(part) - 1), len(part))
         here = pose_space(part)[leave]
         best: tuple[float, int, Piece, int] | None = None
         for _ in range(PIECES_TRIED):
             other = self._piece(rng, kind)
+            if held and other.calm is None:
+                continue
             if kind == piece.kind:  # once more with the same side
                 other = replace(other, mirrored=piece.mirrored)
             enter = self._entries(other)
@@ -237,12 +253,22 @@ class Joiner:
         if best is None:
             return None
         _, leaving, other, entering = best
-        return part.slice(0, leaving), other, self._entered(other, rng, entering)
+        stop = other.calm[1] if held and other.calm else None
+        return part.slice(0, leaving), other, self._entered(other, rng, entering, stop)
 
     def _entries(self, piece: Piece) -> NDArray[np.integer]:
         """Frames at which a piece may be entered."""
         last = max(piece.start + 1, piece.end - SHORTEST) if piece.steady else piece.start + INSIDE
         return np.arange(max(0, piece.start - SLACK), min(last, len(self._space(piece))))
+
+
+def calm_around(s: Signals, action: Action) -> tuple[int, int] | None:
+    """The last calm frame before an action and the first after it, None where there is none near."""
+    fastest = np.linalg.norm(np.gradient(s.joints, axis=0), axis=-1).max(-1) * s.fps
+    calm = np.flatnonzero(fastest < CALM)
+    before = calm[(calm >= action.start - ROOM) & (calm <= action.start + INSIDE)]
+    after = calm[(calm >= action.end - 1 - INSIDE) & (calm <= action.end + ROOM)]
+    return (int(before[-1]), int(after[0]) + 1) if len(before) and len(after) else None
 
 
 def pose_space(clip: Clip) -> Array:
@@ -257,6 +283,14 @@ def pose_space(clip: Clip) -> Array:
     return np.concatenate([here.reshape(len(clip), -1), moving.reshape(len(clip), -1)], axis=-1)
 
 
+def _tempo(kind: str, part: Clip, rng: np.random.Generator) -> float:
+    """By how much faster to play a piece: few walks are slow or fast by themselves, though people ask for both."""
+    if kind == "walk_forward" and rng.random() < PACED:
+        pace = np.linalg.norm(np.diff(part.translation[:, :2], axis=0), axis=-1).mean() * part.fps
+        return float(np.clip(rng.uniform(*PACES[rng.integers(2)]) / max(pace, 0.1), *FASTER))
+    return float(rng.uniform(*SPEEDS)) if rng.random() < RETIMED else 1.0
+
+
 def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
     """Degrees (positive to the left), and the frames over which to turn: at most about 50 degrees a second."""
     span = int(rng.integers(min(frames - 1, round(FPS)), frames))
@@ -266,23 +300,15 @@ def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
     return degrees, start, start + span
 
 
-def _standing(kinds: list[str]) -> tuple[float, float]:
-    """How often one stands before and after these: not where one sits, lies or runs."""
-    first, last = kinds[0], kinds[-1]
-    if first.startswith("run"):
-        return 0.1, 0.1
-    if first == "few_steps":
-        return 0.85, 0.9
-    if first.startswith("walk"):
-        return 0.35, 0.35
-    low = ("sit", "lie", "kneel", "crouch")
-    return 0.0 if first in low or first.startswith("up_") else 0.6, 0.0 if last.startswith(low) else 0.75
-
-
 def _share(amount: float, rng: np.random.Generator) -> float:
     """By how much to scale a turn of so many degrees, to be one that people ask for; 1 where none is near."""
-    shares = [a / abs(amount) for a in ANGLES if SCALES[0] <= a / max(1.0, abs(amount)) <= SCALES[1]]
+    shares = [a / abs(amount) for a in ANGLES if _reachable(a, amount)]
     return shares[rng.integers(len(shares))] if shares else 1.0
+
+
+def _reachable(angle: float, amount: float) -> bool:
+    """Whether a turn of `amount` degrees may be made one of `angle`."""
+    return SCALES[0] <= angle / max(1.0, abs(amount)) <= SCALES[1]
 
 
 def join(recordings: Sequence[Recording], count: int, seed: int = 0) -> list[Recording]:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from kmm.data import sentences
 from kmm.data.actions import Action
 from kmm.data.grammar import Rules, conjugate, expand, pick, sentence
 
@@ -24,6 +25,7 @@ GOING = _WORDINGS["going"]
 WALKING, RUNNING = {**GOING, **_WORDINGS["walking"]}, {**GOING, **_WORDINGS["running"]}
 RETURNING, COUNTED = _WORDINGS["returning"]["any"], _WORDINGS["counted"]
 STYLES, ACTIVITIES = _WORDINGS["styles"], _WORDINGS["activities"]
+WHOLE = 0.5  #: share of captions that are whole sentences where there are any
 SIDE = re.compile(r"(?:^|_)(left|right)(?:$|_)")
 
 
@@ -191,6 +193,11 @@ def describe(
     activity: str | None = None,
 ) -> str:
     """One sentence for actions that follow one another, a gesture meanwhile, and the set's style merged in."""
+    plain = not style and activity not in ACTIVITIES
+    whole = sentences.draw(actions, meanwhile, rng) if plain and rng.random() < WHOLE else None
+    if whole is not None:
+        right = any(side_of(a.kind) == "right" for a in (*actions, *([meanwhile] if meanwhile else ())))
+        return swap_left_right(whole) if right else whole
     phrases = _linked([phrase(a, rng) for a in actions], actions, rng)
     if meanwhile is not None:
         phrases[-1] = _together(phrases[-1], phrase(meanwhile, rng), rng)
@@ -221,8 +228,8 @@ _PAIRS = {"left": "right", "leftward": "rightward", "leftwards": "rightwards", "
 _SWAP = {**_PAIRS, **{b: a for a, b in _PAIRS.items()}, "clockwise": "counterclockwise"}
 _WORDS = re.compile(
     r"(?<![A-Za-z])(?P<all>all[ -])?"
-    r"(?P<word>(?:counter|anti)[ -]?clockwise|clockwise|(?:left|right)(?:wards?|s|hand|most)?)(?![A-Za-z])"
-    r"(?! (?:away|now|after|before|there|here|angles?)\b)",
+    r"(?P<word>(?:counter|anti)[ -]?clockwise|clockwise|left(?:wards?|s|hand|most)?"
+    r"|right(?:wards?|s|hand|most)|right(?! (?:away|now|after|before|there|here|angles?)\b))(?![A-Za-z])",
     re.IGNORECASE,
 )
 

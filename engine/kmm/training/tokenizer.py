@@ -1,15 +1,21 @@
-"""Stage 1: train the residual VQ-VAE on windows of features."""
+"""Stage 1: train the residual VQ-VAE on windows of features.
+
+Half of the batches are short windows, which clips of a second can give too. In some windows the upper body is
+that of another window: arms that are told apart from legs, in more pairings than the recordings show.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kmm.model import features as ft
 from kmm.model import kinematics as kin
 from kmm.model.tokenizer import Tokenizer
+from kmm.skeleton import JOINT_INDEX
 from kmm.training.store import Store
 
 #: Weights of the losses. Positions and path are metres, so they come out small beside normalised features. Without
@@ -18,6 +24,15 @@ POSITION, ROTATION, VELOCITY, PATH, COMMITMENT = 25.0, 10.0, 40.0, 2.0, 0.02
 BETA = (
     0.1  #: normalised features further off than this are judged by L1: squares forgive small errors too early
 )
+LONG, SHORT = 64, 24  #: frames of a window
+EXCHANGED = 0.25  #: share of windows with an upper body from another one
+_LEGS = {
+    JOINT_INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")
+}
+#: Features of all joints above the pelvis but the legs'.
+UPPER = np.concatenate(
+    [np.arange(4 + 6 * j, 10 + 6 * j) for j in range(1, len(JOINT_INDEX)) if j not in _LEGS]
+)
 
 
 class TokenizerStage:
@@ -25,18 +40,17 @@ class TokenizerStage:
 
     name = "tokenizer"
 
-    def __init__(
-        self, module: Tokenizer, train: Store, validation: Store, batch: int, frames: int = 64
-    ) -> None:
+    def __init__(self, module: Tokenizer, train: Store, validation: Store, batch: int) -> None:
         self.module: nn.Module = module
         self.train, self.validation = train, validation
-        self.batch, self.frames = batch, frames
+        self.batch = batch  # windows of LONG frames; of short ones as many more
 
     def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
         """Nearly L1 on normalised features, plus what people see: where joints are, how they move, the path."""
         assert isinstance(self.module, Tokenizer)
-        windows = self.train.windows(rng, self.batch, self.frames)
-        target = torch.from_numpy(windows).to(self.module.mean.device)
+        frames = LONG if rng.random() < 0.5 else SHORT
+        windows = self.train.windows(rng, self.batch * LONG // frames, frames)
+        target = torch.from_numpy(exchange(windows, rng)).to(self.module.mean.device)
         output, commitment, _ = self.module(target, dropout=0.2)
         feature = F.smooth_l1_loss((output - target) / self.module.std, torch.zeros_like(target), beta=BETA)
         with torch.no_grad():
@@ -64,6 +78,14 @@ class TokenizerStage:
     def validate(self, module: nn.Module) -> dict[str, float]:
         assert isinstance(module, Tokenizer)
         return reconstruction(module, self.validation)
+
+
+def exchange(windows: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Windows (B, T, 140), some of them with the upper body of the one before."""
+    out = windows.copy()
+    taken = np.flatnonzero(rng.random(len(windows)) < EXCHANGED)
+    out[taken[:, None, None], np.arange(windows.shape[1])[:, None], UPPER] = windows[taken - 1][..., UPPER]
+    return out
 
 
 @torch.no_grad()

@@ -1,0 +1,70 @@
+"""What people ask for, as kinds of action in a row: one thing, once or some times, or there and back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+BACK = 0.08  #: share of scripts that are: going, turning about, coming back
+ABOUT = "about"  #: kind of pieces that are made a half turn
+#: Kinds that are asked for more often than others, and how much more.
+POPULAR = re.compile(
+    "about|few_steps|walk_(forward|in_place|diagonal)|run_|turn_|jump$|jump_forward|squat|punch|kick"
+)
+OFTEN = 3.0
+MOST, MOST_OFTEN = ("walk_forward", "few_steps"), 8.0  #: walks in every tempo, and of every number of steps
+COUNTED = re.compile("jump|squat|kick|punch")  #: kinds that are done once, twice or three times
+GOING = re.compile("walk|run")  #: kinds that go on for some pieces
+TIMES = (0.5, 0.3, 0.2)
+HELD = 0.6  #: share of other actions around which a pose is held
+
+
+@dataclass(frozen=True)
+class Script:
+    """Kinds of pieces in order; held: the poses at both ends are held for a while, else one may stand there."""
+
+    kinds: tuple[str, ...]
+    held: bool = False
+
+
+class Scripts:
+    """Draws scripts of the kinds that there are pieces of."""
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self.names = sorted(set(kinds) - {"stand"})
+        self.stand = "stand" in kinds
+        weight = np.array([OFTEN if POPULAR.match(k) else 1.0 for k in self.names])
+        weight[[k in MOST for k in self.names]] = MOST_OFTEN
+        self.weight = weight / weight.sum()
+
+    def draw(self, rng: np.random.Generator) -> Script:
+        if rng.random() < BACK and {ABOUT, "walk_forward"} <= set(self.names):
+            return Script(("walk_forward", ABOUT, "walk_forward"))
+        kind = self.names[rng.choice(len(self.names), p=self.weight)]
+        again = COUNTED.match(kind) or GOING.match(kind)
+        kinds = [kind] * (1 + int(rng.choice(3, p=TIMES)) if again else 1)
+        held = not GOING.match(kind) and kind != "few_steps" and rng.random() < HELD
+        return Script(tuple(kinds), bool(held))
+
+    def among_standing(self, kinds: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
+        """These kinds, as often as is likely with standing before and after them."""
+        if self.stand:
+            before, after = rng.random(2) < _standing(kinds)
+            kinds = ["stand"] * bool(before) + list(kinds) + ["stand"] * bool(after)
+        return tuple(kinds)
+
+
+def _standing(kinds: Sequence[str]) -> tuple[float, float]:
+    """How often one stands before and after these: not where one sits, lies or runs."""
+    first, last = kinds[0], kinds[-1]
+    if first.startswith("run"):
+        return 0.1, 0.1
+    if first == "few_steps":
+        return 0.85, 0.9
+    if first.startswith("walk"):
+        return 0.35, 0.35
+    low = ("sit", "lie", "kneel", "crouch")
+    return 0.0 if first in low or first.startswith("up_") else 0.6, 0.0 if last.startswith(low) else 0.75

@@ -1,0 +1,70 @@
+"""Whole sentences for actions, in the manner of people: whatever no grammar of phrases would come up with.
+
+They are in sentences.toml, by key: a kind of action, at times with its speed, its count or how far it turns; two
+that follow one another joined by "+", a gesture meanwhile by "&". Sided ones are written for the left.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from importlib.resources import files
+
+import numpy as np
+
+from kmm.data.actions import Action
+from kmm.data.grammar import pick
+
+SENTENCES: dict[str, list[str]] = tomllib.loads(
+    files("kmm.data").joinpath("sentences.toml").read_text(encoding="utf-8")
+)["sentences"]
+GENERIC = 0.3  #: share of turns by a named angle that are told without it
+#: Degrees of a quarter turn, an about-turn and a whole turn, and how far off these words are still true.
+QUARTER, HALF, WHOLE = (90, 15), (180, 25), (360, 30)
+BACK = 35  #: degrees that who comes back may be off the way that was come
+
+_RIGHT = re.compile(r"(^|_)right($|_)")
+
+
+def key(actions: Sequence[Action], meanwhile: Action | None, rng: np.random.Generator) -> str:
+    """Under what sentences for these actions are found, the right taken for the left; nothing may be found there."""
+    kinds = [_leftward(a.kind) for a in actions]
+    if meanwhile is not None:
+        return f"{_single(actions[-1], rng)}&{_leftward(meanwhile.kind)}"
+    if len(actions) == 1:
+        return _single(actions[0], rng)
+    if len(actions) == 3 and kinds[0] == kinds[2] == "walk_forward" and "turn" in kinds[1]:
+        return "there_and_back" if abs(abs(actions[1].amount) - 180) < BACK else ""
+    return "+".join(_single(a, rng) for a in actions)
+
+
+def draw(actions: Sequence[Action], meanwhile: Action | None, rng: np.random.Generator) -> str | None:
+    """A sentence for actions that follow one another, left for right where these are for the right; or None."""
+    found = SENTENCES.get(key(actions, meanwhile, rng))
+    return pick(found, rng) if found else None
+
+
+def _leftward(kind: str) -> str:
+    return _RIGHT.sub(r"\1left\2", kind)
+
+
+def _single(action: Action, rng: np.random.Generator) -> str:
+    kind = _leftward(action.kind)
+    if kind == "turn_left":
+        return _turn(abs(action.amount), rng)
+    if kind == "walk_turn_left" and abs(action.amount) > 155:
+        return ""
+    if kind.startswith(("walk", "run")):
+        detail = str(action.count) if action.count else action.speed
+    else:
+        detail = str(action.count) if action.count > 1 else ""
+    return f"{kind} {detail}".strip()
+
+
+def _turn(degrees: float, rng: np.random.Generator) -> str:
+    named = {QUARTER: "turn_left 90", HALF: "turn_around", WHOLE: "turn_left 360"}
+    for (angle, off), name in named.items():
+        if abs(degrees - angle) < off and rng.random() >= GENERIC:
+            return name
+    return "turn_left" if degrees < 200 else ""

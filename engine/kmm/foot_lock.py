@@ -133,11 +133,11 @@ def foot_shift(places: Array, touching: Flags, blend: int) -> Array:
     stands = stretches(touching[:, 0] | touching[:, 1])
     for start, stop in stands:
         slid = np.concatenate([np.zeros((1, 2)), np.cumsum(step[start : stop - 1], axis=0)])
-        shift[start:stop] = _soft(slid.mean(0) - slid)
+        shift[start:stop] = soft(slid.mean(0) - slid)
     return shift + _between(shift, stands, blend)
 
 
-def _soft(shift: Array) -> Array:
+def soft(shift: Array) -> Array:
     """Lengths that never exceed `LONGEST`, and are kept where they are well below."""
     length = np.linalg.norm(shift, axis=-1, keepdims=True) / LONGEST
     return np.asarray(shift / (1 + length**4) ** 0.25)

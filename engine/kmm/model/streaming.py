@@ -14,6 +14,7 @@ from kmm.clip import FPS, Clip
 from kmm.given import Given
 from kmm.model import features as ft
 from kmm.model.fitting import TRANSITION_FRAMES, Fit, close
+from kmm.model.footing import Footing
 from kmm.model.planting import plant
 from kmm.model.tokenizer import FRAMES_PER_TOKEN, Tokenizer
 
@@ -73,7 +74,8 @@ class FeatureStream:
         self.tokens = torch.zeros(0, tokenizer.config.layers, dtype=torch.long)
         self.dropped = 0  # tokens that no frame to come depends on
         self.sent = 0  # frames
-        self._before: NDArray[np.float32] | None = None  # the last frame sent
+        self._before: NDArray[np.float32] | None = None  # the last frame planted
+        self._footing = Footing()
 
     def push(self, tokens: Tensor, last: bool) -> NDArray[np.float32]:
         reach = self.tokenizer.reach
@@ -89,7 +91,7 @@ class FeatureStream:
         self.tokens, self.dropped = self.tokens[useless:], self.dropped + useless
         planted = plant(features, self._before)
         self._before = planted[-1]
-        return planted
+        return self._footing(planted)
 
 
 @torch.inference_mode()

@@ -106,13 +106,17 @@ def prepare(section: dict[str, Any], items: list[Recording], tokenizer: Tokenize
 def train_generator(
     section: dict[str, Any], segments: dict[str, Segments], tokenizer: Tokenizer, runs: Path
 ) -> Generator:
-    """Stage 2, on a trained tokenizer's tokens. `section["init"]`: a weights folder to start from."""
+    """Stage 2, on a trained tokenizer's tokens.
+
+    `section["init"]`: a weights folder to start from, else `section["size"]`: sizes that differ from the default's.
+    """
     encoder = segments["train"].texts.encoder
     if "init" in section:
         module = wt.load(section["init"], torch.device("cpu")).generator.requires_grad_(True)
     else:
         torch.manual_seed(section.get("seed", 0))
-        module = Generator(GeneratorConfig(text_dim=encoder.dim, text_encoder=encoder.source))
+        size = section.get("size", {})
+        module = Generator(GeneratorConfig(text_dim=encoder.dim, text_encoder=encoder.source, **size))
     module.codebooks.copy_(tokenizer.quantizer.codebooks)
     objective = Objective(**section.get("objective", {}))
     stage = GeneratorStage(module, segments["train"], segments["val"], section["batch"], objective)

@@ -28,7 +28,7 @@ class Store:
 
     @classmethod
     def build(cls, recordings: Sequence[Recording]) -> Store:
-        """Encode recordings (30 fps). Sets are drawn by the square root of their length, clips by their length."""
+        """Encode recordings (30 fps). Sets are drawn by the cube root of their length, clips by their length."""
         parts = []
         for recording in recordings:
             clip = recording.clip
@@ -38,7 +38,7 @@ class Store:
         total: Counter[str] = Counter()
         for recording, n in zip(recordings, length, strict=True):
             total[recording.set] += int(n)
-        weight = np.array([n / total[r.set] ** 0.5 for r, n in zip(recordings, length, strict=True)])
+        weight = np.array([n / total[r.set] ** (2 / 3) for r, n in zip(recordings, length, strict=True)])
         start = np.concatenate([[0], np.cumsum(length)[:-1]])
         return cls(np.concatenate(parts), start, length, weight / weight.sum())
 

@@ -20,7 +20,7 @@ from kmm.training.store import Store
 
 #: Weights of the losses. Positions and path are metres, so they come out small beside normalised features. Without
 #: the loss on rotations what moves no joint (the head's turn, the arms' twist) stays 20 degrees and more off.
-POSITION, ROTATION, VELOCITY, PATH, COMMITMENT = 25.0, 10.0, 40.0, 2.0, 0.02
+POSITION, ROTATION, VELOCITY, PATH, COMMITMENT = 25.0, 15.0, 40.0, 2.0, 0.02
 BETA = (
     0.1  #: normalised features further off than this are judged by L1: squares forgive small errors too early
 )

@@ -77,7 +77,9 @@ def shoot() -> None:
     out = sys.argv[sys.argv.index("--") + 2]
     area, window = view(), bpy.context.window
     crop = f"{area.width}x{area.height}+{area.x}+{window.height - area.y - area.height}"
-    subprocess.run(["import", "-window", "root", "-crop", crop, "+repage", out], check=True)
+    subprocess.run(
+        ["import", "-window", "root", "-crop", crop, "+repage", "+dither", f"png8:{out}"], check=True
+    )
     os._exit(0)
 
 

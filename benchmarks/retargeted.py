@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kmm.preview import save_picture
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +49,7 @@ def main() -> None:
     rows += [(TITLES[kind], *on_rig(kind, clip, frames)) for kind in options.kinds]
     for view in VIEWS:
         path = options.out / f"retargeted_{view}.png"
-        draw(rows, view).save(path, optimize=True)
+        save_picture(draw(rows, view), path)
         print(path)
     sys.stdout.flush()
     os._exit(0)  # bpy as a module may crash while it is torn down

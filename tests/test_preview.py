@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kmm.clip import Clip, Segment
 from kmm.mannequin import TINTS, Camera, Window, _Canvas, draw_body, draw_floor
-from kmm.preview import WIDTH, film_strip, film_strip_sheet
+from kmm.preview import WIDTH, film_strip, film_strip_sheet, save_picture
 
 from .light.motions import walk
 
@@ -87,7 +87,7 @@ def test_the_shadow_is_under_the_body_and_weaker_under_a_jump():
 
 def test_a_film_strip_has_its_bodies_side_by_side(tmp_path):
     film_strip(walk(60), tmp_path / "strip.png", count=6, title="a person walks")
-    picture = np.asarray(Image.open(tmp_path / "strip.png")) / 255
+    picture = np.asarray(Image.open(tmp_path / "strip.png").convert("RGB")) / 255
     assert picture.shape[1] == WIDTH and [p.name for p in tmp_path.iterdir()] == ["strip.png"]
     seen = where(np.dstack([picture, np.ones(picture.shape[:2])]), "right").any(axis=0)
     starts = np.flatnonzero(np.diff(seen.astype(int)) == 1)
@@ -103,6 +103,16 @@ def test_a_sheet_has_a_row_for_each_clip_and_tells_segments(tmp_path):
     film_strip_sheet([clip, two, walk(1)], ["a", "b" * 300, "c"], tmp_path / "sheet.png", count=2)
     one, sheet = Image.open(tmp_path / "one.png"), Image.open(tmp_path / "sheet.png")
     assert sheet.size[1] > 3 * one.size[1]
+
+
+def test_pictures_are_small_and_look_the_same(tmp_path):
+    body = view(0.3)
+    drawn = Image.fromarray((255 * (body[..., :3] * body[..., 3:] + 1 - body[..., 3:])).astype(np.uint8))
+    drawn.save(tmp_path / "large.png", optimize=True)
+    save_picture(drawn, tmp_path / "small.png")
+    assert (tmp_path / "small.png").stat().st_size < (tmp_path / "large.png").stat().st_size / 2
+    seen = np.asarray(Image.open(tmp_path / "small.png").convert("RGB"), int)
+    assert np.abs(seen - np.asarray(drawn, int)).mean() < 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from kmm.preview import save_picture
 from PIL import Image
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
@@ -31,7 +32,7 @@ def main() -> None:
         for number, image in enumerate(images):
             sheet.paste(image, (number * (image.width + GAP), 0))
         picture = PICTURES / f"{name}.png"
-        sheet.quantize(256).save(picture, optimize=True)
+        save_picture(sheet, picture)
         print(f"{picture}: {picture.stat().st_size / 1000:.0f} kB")
 
 

@@ -169,3 +169,12 @@ def test_stillness_ends_where_something_else_begins():
     arm = max((x for x in segments(clip) if x.kind == "raise_lower_left"), key=lambda x: x.end - x.start)
     assert arm.actions[0].end <= bow.start < bow.actions[0].start
     assert arm.actions[0].end < arm.end <= bow.actions[0].start
+
+
+def test_what_is_done_again_after_a_pause_is_counted():
+    clip = concatenate(jump().slice(10, 80), jump())
+    counts = {x.actions[0].count: (x.start, x.end) for x in segments(clip) if x.kind == "jump"}
+    assert {1, 2} <= set(counts)
+    assert counts[2][1] - counts[2][0] > 2 * 30
+    apart = concatenate(jump(), figure(3.0), jump())
+    assert {x.actions[0].count for x in segments(apart) if x.kind == "jump"} == {1}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +18,7 @@ from kmm.data.wording import describe
 
 SHORTEST, LONGEST = 0.8, 10.0  # seconds of one caption
 STILL = 2.6  #: seconds of holding still, before and after an action, that its caption may take in
+PAUSE = 1.2  #: seconds between one time and the next that are still doing the same twice
 NEAR = 0.4  #: seconds after an action within which stillness must begin
 CALM = 0.4  #: metres a second of the fastest joint of a body that holds still
 HELD = ("stand", "sit", "lie", "kneel", "crouch", "walk_in_place")  #: kinds that no stillness is added to
@@ -86,7 +87,9 @@ def segments(clip: Clip) -> list[Segment]:
             if end - start > 0.7 * len(gesture) and x.kind.startswith(("walk", "run")):
                 out.append(Segment(start, end, (x,), gesture))
     longest = LONGEST * fps
-    out += _with_stillness(found, s)
+    again = _repeated(found, fps)
+    out += [Segment(x.start, x.end, (x,)) for x in again]
+    out += _with_stillness(found, found, s) + _with_stillness(again, found, s)
     sequence = [x for x in found if x.channel == "body" or _alone(x, body, s)]
     for i in range(len(sequence)):
         for count in (2, 3):
@@ -96,19 +99,38 @@ def segments(clip: Clip) -> list[Segment]:
     return [x for x in out if SHORTEST * fps <= x.end - x.start <= longest + 1]
 
 
-def _with_stillness(found: list[Action], s: Signals) -> list[Segment]:
+def _repeated(found: list[Action], fps: float) -> list[Action]:
+    """What is done again after a pause, and nothing else in between, as one action with its count."""
+    out = []
+    doing = [x for x in found if x.kind not in HELD]
+    for i, first in enumerate(doing):
+        last, count = first, first.count
+        for x in doing[i + 1 :]:
+            if not count or x.kind != first.kind or not 0 <= x.start - last.end <= PAUSE * fps:
+                break
+            last, count = x, count + x.count
+        before = doing[i - 1] if i else None
+        goes_on = before is not None and before.kind == first.kind and first.start - before.end <= PAUSE * fps
+        if last is not first and not goes_on and not first.kind.startswith(("walk", "run")):
+            out.append(replace(first, end=last.end, count=count))
+    return out
+
+
+def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> list[Segment]:
     """Actions with the stillness around them: who is asked to do one thing for long does it and then holds still."""
     most, near = round(STILL * s.fps), round(NEAR * s.fps)
     speed = np.linalg.norm(np.gradient(s.joints, axis=0), axis=-1).max(-1) * s.fps
     calm = smooth(speed, 0.1 * s.fps) < CALM
     doing = [x for x in found if x.kind not in HELD]
     out = []
-    for x in doing:
+    for x in actions:
+        if x.kind in HELD:
+            continue
         # a walk is worded with its beginning or end: that is a sequence, unless its steps are counted
         if x.kind.startswith(("walk", "run")) and not x.count:
             continue
-        low = max((y.end for y in doing if y is not x and y.start < x.start), default=0)
-        high = min((y.start for y in doing if y is not x and y.end > x.end), default=len(s))
+        low = max((y.end for y in doing if y.start < x.start), default=0)
+        high = min((y.start for y in doing if y.end > x.end), default=len(s))
         start = x.start - min(_still(calm[low : x.start][::-1], near), most)
         end = x.end + min(_still(calm[x.end : high], near), most)
         if end - start > len(x) + near:

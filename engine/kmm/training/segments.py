@@ -21,7 +21,7 @@ from kmm.model.tokenizer import FRAMES_PER_TOKEN, Tokenizer
 from kmm.training.store import Store
 
 #: Tokens of a segment in one example, and of what is given before and after it. Generation uses no longer windows.
-NEW, BEFORE, AFTER = 36, 12, 8
+NEW, BEFORE, AFTER = 36, 16, 8
 WORDS = (
     20  #: wordings longer than this are left out where a caption has shorter ones: they pad the whole batch
 )

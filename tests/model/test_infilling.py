@@ -194,10 +194,10 @@ def test_known_tokens_stay_and_are_those_of_the_motion(
         pipeline.generator, "residual_logits", lambda *a: seen.append(a[2].clone()) or residual(*a)
     )
     pipeline.clip([Block("walk", 160)], given=Given.of(source, frames))
-    # the window is tokens 20 to 29, with twelve before and eight after; token 25 holds the lone pose
-    assert seen[-1].shape[1] == 12 + 10 + 8
-    assert (seen[-1][0, :12] == tokens[8:20]).all() and (seen[-1][0, 22:] == tokens[30:38]).all()
-    assert (seen[-1][0, 12 + 5] == tokens[25]).all()
+    # the window is tokens 20 to 29, with sixteen before and eight after; token 25 holds the lone pose
+    assert seen[-1].shape[1] == wd.CONTEXT + 10 + wd.AFTER
+    assert (seen[-1][0, :16] == tokens[4:20]).all() and (seen[-1][0, 26:] == tokens[30:38]).all()
+    assert (seen[-1][0, 16 + 5] == tokens[25]).all()
 
 
 @settings(deadline=None, max_examples=15)

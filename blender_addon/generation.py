@@ -8,23 +8,20 @@ from collections import deque
 from contextlib import suppress
 
 import bpy
-import numpy as np
 from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
 
-from . import action_api, character, edit_keys, hints, keeping, reading
+from . import character, edit_keys, hints, keeping
 from .asking import ask
+from .cast import Cast
 from .engine import Engine, State
-from .keying import Kept, Keyer, Removed
-from .performer import followers_of, performer_for
+from .keying import Removed
+from .performance import Performance
 from .request import Request, UserError
-from .snapshot import Snapshot
-from .takes import Channels, Take
+from .takes import Take
 
 WRITE_SECONDS = 0.008  #: of key writing at one step, so that the interface stays alive
-#: Between two rounds of writing, for each key of a curve: a round goes over all of them.
-WRITE_PAUSE_SECONDS = 1e-4
 SILENCE_SECONDS = 300.0  #: a request of which nothing is heard for so long is given up
 
 
@@ -52,40 +49,30 @@ class Generation:
         self._complete = False  # the engine has sent all
         self._fps = scene.render.fps / scene.render.fps_base
         self._heard = time.monotonic()
-        self._goal = 0  # frames that every curve shall hold before they are shown
-        self._unshown = False  # something was written since the character was last shown
-        self._showed = -math.inf  # when that was
-        self._on = False  # the action is on the character, which it is once it has a first pose
 
         obj = character.target(context)
         if obj is not None:
             _check_can_be_animated(obj)
-        performer = performer_for(obj) if obj is not None else None
-        self._followers = followers_of(scene, obj, request)
         self._created = obj is None
         obj = obj or character.create(context)
-        # ids, not objects: a reference to Blender's data does not outlive an undo
-        self._object_uid, self._scene_uid = obj.session_uid, scene.session_uid
-        self._snapshot = Snapshot(scene, obj)
-        self._performer = performer or performer_for(obj)
-        action, kept = self._new_action(obj)
-        self._before = self._values_before(obj)
-        self._channels = Channels(self._performer, request.made, self._before)
-        self._keyer = Keyer(
-            action, self._performer.channels, request.first_frame, request.frames, request.made, kept
-        )
-        self._slot = kept.slot if kept is not None else ""
+        self._scene_uid = scene.session_uid  # an id: a reference to Blender's data does not outlive an undo
+        try:
+            self._cast = Cast(scene, obj, request)
+        except UserError:
+            if self._created:
+                character.remove(obj)
+            raise
         scene.kmm.character = obj
 
     @property
     def frames_done(self) -> int:
         """Frames keyed and on the character, at the scene's rate."""
-        return self._keyer.written if self._on else 0
+        return self._cast.character.shown
 
     @property
     def frames_total(self) -> int:
         """Frames to key, at the scene's rate."""
-        return self._keyer.length
+        return self._cast.character.length
 
     @property
     def takes(self) -> int:
@@ -100,7 +87,7 @@ class Generation:
     @property
     def frames_kept(self) -> int:
         """Frames that are keyed when it has ended, at the scene's rate."""
-        return self._keyer.received
+        return self._cast.character.received
 
     def step(self, engine: Engine, budget: float = WRITE_SECONDS) -> None:
         """Take what came from the engine and write it, for at most about `budget` seconds."""
@@ -115,7 +102,8 @@ class Generation:
                 return
             else:
                 self._listen(engine, deadline)
-            if not self.ended and self._write(deadline) and self._complete:
+            left = max(0.0, deadline - time.perf_counter())
+            if not self.ended and self._cast.write(left) and self._complete:
                 self._finish()
         except Removed:
             self.cancel("Ended: what was being keyed is gone (undone or deleted)")
@@ -126,7 +114,7 @@ class Generation:
             return
         self._cancel_request()
         if restore:
-            self._keyer.received = 0
+            self._cast.character.forget()
         self._end(reason)
 
     def abandon(self) -> None:
@@ -138,17 +126,16 @@ class Generation:
 
     def show(self, take: int) -> None:
         """Put another of the takes that wait on the character. Raises UserError."""
+        clip = self._takes[take].clip()
+
+        def show(performance: Performance) -> None:
+            performance.replace(clip)
+            performance.write(math.inf)
+            performance.put_on()
+
         self.shown = take
         try:
-            performer = performer_for(self._living_character())
-            self._keyer.replace(
-                Channels(performer, self.request.made, self._before)(self._takes[take].clip())
-            )
-            self._keyer.write()
-            for follower in self._followers:
-                follower.replace(self._takes[take].clip())
-                follower.write(math.inf)
-            self._put_on()
+            self._cast.all(show)
         except Removed:
             self.pending = False
             raise UserError("The takes are gone: what was keyed has been undone or deleted") from None
@@ -165,46 +152,23 @@ class Generation:
         """Forget all takes: action, pose and frame as they were before."""
         self.pending = False
         self.message = "Rejected"
-        self._keyer.received = 0
+        self._cast.character.forget()
         self._discard()
 
     def before_save(self) -> None:
         """Leave only keys with a pose for the file; the next step makes room for the others again."""
         with suppress(Removed):
-            self._keyer.trim()
-        for follower in () if self.ended else self._followers:
-            follower.trim()
+            self._cast.all(Performance.before_save)
 
     def after_undo(self) -> None:
         """Undo may have taken back keys that were written since, or the action with the takes to choose from."""
         if self.pending:
             try:
-                self._keyer.action()
+                self._cast.character.action()
             except Removed:
                 self.pending = False
         if not self.ended:
-            self._unshown = True
-            self._keyer.invalidate()
-            for follower in self._followers:
-                follower.invalidate()
-
-    def _new_action(self, obj: bpy.types.Object) -> tuple[bpy.types.Action, Kept | None]:
-        base = self.request.base
-        if base is None:
-            return action_api.new_action(self.request.name, obj.name), None
-        source = action_api.find_action(base.action_uid)
-        if source is None:
-            raise UserError("The action to change is gone; generate the storyboard again")
-        kept = Kept(base.action_uid, base.slot, base.stretches)
-        return action_api.copy_action(source, self.request.name), kept
-
-    def _values_before(self, obj: bpy.types.Object) -> dict[int, np.ndarray]:
-        """For each run of made frames in an old action the values of the frame before it."""
-        base, made = self.request.base, self.request.made
-        if base is None or made is None:
-            return {}
-        source = action_api.find_action(base.action_uid)
-        return reading.before_runs(obj, source, self._performer.channels, made, self.request.first_frame)
+            self._cast.invalidate()
 
     def _listen(self, engine: Engine, deadline: float) -> None:
         client = engine.client
@@ -242,9 +206,7 @@ class Generation:
             take = self._takes[event.sample]
             clip = take.push(event.translation, event.rotations, event.contacts)
             if event.sample == self.shown:
-                self._keyer.append(self._channels(clip))
-                for follower in self._followers:
-                    follower.append(clip)
+                self._cast.all(lambda performance: performance.append(clip))
             self.message = "Generating"
         elif isinstance(event, Progress):
             self.progress = event.done / max(1, event.total)
@@ -257,54 +219,11 @@ class Generation:
             self._complete = all(take.complete for take in self._takes)
             if not self._complete:
                 self._end("The engine sent fewer frames than it was asked for", failed=True)
-            elif self._takes[self.shown].adjusted:
-                performer = performer_for(self._living_character())
-                clip = self._takes[self.shown].clip()
-                self._keyer.replace(Channels(performer, self.request.made, self._before)(clip))
-                for follower in self._followers:
-                    follower.replace(clip)
-
-    def _write(self, deadline: float) -> bool:
-        """Write what came, or show what is written, which takes a pass of its own. Whether all that came is shown.
-
-        deadline: of `time.perf_counter`.
-        """
-        budget = max(0.0, deadline - time.perf_counter())
-        if self._keyer.received == 0:
-            self._keyer.prepare(budget)
-            return True
-        if self._keyer.written >= self._goal:
-            if self._unshown:
-                self._put_on()
-                self._unshown, self._showed = False, time.monotonic()
-                return False
-            unhurried = not self._complete and math.isfinite(budget)
-            if unhurried and time.monotonic() < self._showed + WRITE_PAUSE_SECONDS * self._keyer.points:
-                return False
-            self._goal = self._keyer.received
-        before = self._keyer.written
-        done = all([self._keyer.write(budget), *(f.write(budget) for f in self._followers)])
-        self._unshown |= not done or self._keyer.written != before
-        return done and not self._unshown
-
-    def _put_on(self) -> None:
-        """Let the character show what is written. Raises Removed."""
-        obj = self._living_character()
-        if self._on:
-            obj.update_tag(refresh={"TIME"})
-        else:
-            action_api.assign(obj, self._keyer.action(), self._slot)
-            self._performer.prepare(obj)
-            self._on = True
-        for follower in self._followers:
-            follower.put_on()
-
-    def _living_character(self) -> bpy.types.Object:
-        obj = next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
-        # the scene's settings keep an object that was deleted in the view
-        if obj is None or not obj.users_scene:
-            raise Removed
-        return obj
+                return
+            self._cast.complete()
+            if self._takes[self.shown].adjusted:
+                whole = self._takes[self.shown].clip()
+                self._cast.all(lambda performance: performance.replace(whole))
 
     def _cancel_request(self) -> None:
         if self._client is not None and self._request_id is not None:
@@ -313,55 +232,45 @@ class Generation:
 
     def _finish(self) -> None:
         """All is there and shown."""
-        self._keyer.tag()
-        for follower in self._followers:
-            follower.end()
+        self._cast.all(Performance.finish)
         self.ended, self.progress, self.seconds_left = True, 1.0, None
         if len(self._takes) > 1:
             self.pending = True
             done = _("Done: {} takes of {} frames to choose from")
-            self.message = done.format(len(self._takes), self._keyer.length)
+            self.message = done.format(len(self._takes), self._cast.character.length)
         else:
             self._keep()
 
     def _keep(self) -> None:
         scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
-        action = self._keyer.action()
-        self.message = _("Done: {} frames").format(self._keyer.length)
+        action = self._cast.character.action()
+        self.message = _("Done: {} frames").format(self._cast.character.length)
         if scene is not None:
             keeping.note(scene, self.request, action, self.shown)
             contacts = self._takes[self.shown].clip().contacts
-            trouble = edit_keys.refine(scene, self._living_character(), action, self.request, contacts)
+            trouble = edit_keys.refine(scene, self._cast.character.object(), action, self.request, contacts)
             self.message += f"; {trouble}" if trouble else ""
         if self.request.options.accept_as == "STRIP":
-            keeping.to_strip(self._living_character(), action)
+            keeping.to_strip(self._cast.character.object(), action)
 
     def _end(self, reason: str, failed: bool = False) -> None:
         """It ends before all is there; what is there stays."""
         self.ended, self.failed = True, failed
-        kept, length = self._keyer.received, self._keyer.length
+        kept, length = self._cast.character.received, self._cast.character.length
         self.message = reason = _(reason)
-        if kept > 0:
-            self.message = _("{}; {} of {} frames are kept").format(reason, kept, length)
+        if kept == 0:
+            self._discard()
+            return
+        self.message = _("{}; {} of {} frames are kept").format(reason, kept, length)
         with suppress(Removed):
-            if kept == 0:
-                self._discard()
-            else:
-                self._keyer.trim()
-                self._put_on()
-        for follower in self._followers:
-            follower.end()
+            self._cast.all(Performance.end)
 
     def _discard(self) -> None:
         """Nothing is kept: leave everything as it was."""
-        self._snapshot.restore()
-        for follower in self._followers:
-            follower.discard()
-        with suppress(Removed):
-            bpy.data.actions.remove(self._keyer.action())
+        self._cast.all(Performance.discard)
         if self._created:
             with suppress(Removed):
-                character.remove(self._living_character())
+                character.remove(self._cast.character.object())
 
 
 def _check_can_be_animated(obj: bpy.types.Object) -> None:

@@ -82,6 +82,16 @@ def chosen(keys: Keys, which: NDArray) -> Keys:
     return {name: values[which] for name, values in keys.items()}
 
 
+def thinned(keys: Keys, most: int) -> Keys:
+    """At most about so many of the keys, evenly; of keys that are so dense, straight lines show the motion."""
+    step = math.ceil(len(keys["co"]) / most)
+    if step < 2:
+        return keys
+    few = chosen(keys, np.arange(0, len(keys["co"]), step))
+    few["interpolation"][:] = LINEAR
+    return few
+
+
 def kept(curve: bpy.types.FCurve | None, stretches: Iterable[Stretch]) -> Keys:
     """The keys of the curve that hold its shape within the stretches."""
     nothing = new_keys(np.zeros(0), 0.0)

@@ -7,11 +7,13 @@ the file that is saved in the middle of a generation down to the keys that hold 
 
 Blender evaluates a copy of the action, and makes it anew, as a whole, after whatever it calls a change: of a motion
 of ten minutes that is 120 MB. In 4.2 writing in bulk is none in its eyes, so the same is written into the copy as
-well. From 4.3 on it is one: a pass that writes costs a copy there, which is why little more is done in it.
+well. From 4.3 on it is one: a pass that writes costs a copy there, which is why little more is done in it, and why
+a long motion is worn as `Thinned` while it comes.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -85,7 +87,12 @@ class Keyer:
         self._filled = np.full(len(self._channels), -1)  # frames that each curve holds; -1: has no points
         self._kept = kept
         self._kept_keys: dict[int, Keys] = {}  # what is kept of each channel, once it was read
-        self.received = 0
+        self._received = 0
+
+    @property
+    def received(self) -> int:
+        """Frames that there are values of."""
+        return self._received
 
     @property
     def length(self) -> int:
@@ -101,6 +108,11 @@ class Keyer:
         """Frames that every curve holds."""
         return max(0, int(self._filled.min()))
 
+    @property
+    def reached(self) -> int:
+        """Frames of the motion that every curve shows."""
+        return self.written
+
     def action(self) -> bpy.types.Action:
         """The action that is keyed. Raises Removed."""
         action = action_api.find_action(self._action_uid)
@@ -111,14 +123,18 @@ class Keyer:
     def append(self, values: NDArray[np.floating]) -> None:
         """Take the next (n, channels) values; what goes beyond the length is dropped. `write` writes them."""
         values = values[: self.length - self.received]
-        self._values[:, self.received : self.received + len(values)] = values.T
-        self.received += len(values)
+        self._values[:, self._received : self._received + len(values)] = values.T
+        self._received += len(values)
 
     def replace(self, values: NDArray[np.floating]) -> None:
         """Take all (length, channels) values anew, whatever was there. `write` writes them."""
         self._values[:] = values.T
-        self.received = self.length
+        self._received = self.length
         self.invalidate()
+
+    def forget(self) -> None:
+        """Take back all that was received."""
+        self._received = 0
 
     def write(self, budget: float = float("inf")) -> bool:
         """Write what is not yet written, for at most about `budget` seconds; True when nothing is left.
@@ -222,6 +238,37 @@ class Keyer:
         if i not in self._kept_keys:
             self._kept_keys[i] = self._kept.keys(self._channels[i])
         return self._kept_keys[i]["co"][:, 0]
+
+
+class Thinned(Keyer):
+    """Every few keys of another keyer's, in a copy of its action: at most about `most` of a curve that is keyed, and
+    as many that are kept. It takes nothing itself but shows what the other has received.
+
+    A file never gets it but where it is worn: it has no fake user.
+    """
+
+    def __init__(self, whole: Keyer, most: int) -> None:
+        """Raises Removed."""
+        action = action_api.copy_action(whole.action(), f"{whole.action().name} (live)")
+        action.use_fake_user = False
+        super().__init__(action, whole._channels, 0, 0, None, whole._kept)
+        self._whole, self._most = whole, most
+        self._step = max(1, math.ceil(whole.length / most))
+        self._frames, self._values = whole._frames[:: self._step], whole._values[:, :: self._step]  # views
+
+    @property
+    def received(self) -> int:
+        return math.ceil(self._whole.received / self._step)
+
+    @property
+    def reached(self) -> int:
+        return max(0, (self.written - 1) * self._step + 1)
+
+    def _kept_frames(self, i: int) -> NDArray[np.float32]:
+        if self._kept is not None and i not in self._kept_keys:
+            self._whole._kept_frames(i)
+            self._kept_keys[i] = kept_keys.thinned(self._whole._kept_keys[i], self._most)
+        return super()._kept_frames(i)
 
 
 def smooth_handles(co: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -19,6 +19,7 @@ from . import armature
 from .keying import Channel
 
 if TYPE_CHECKING:
+    from .performance import Performance
     from .request import Request
 
 
@@ -51,34 +52,6 @@ class Kind:
     make: Callable[[bpy.types.Object], Performer]
 
 
-class Follower(Protocol):
-    """Another armature that gets the same motion while it comes. What is gone meanwhile is passed over."""
-
-    def append(self, clip: Clip) -> None:
-        """Take the next stretch of the motion."""
-
-    def replace(self, clip: Clip) -> None:
-        """Take the whole motion anew."""
-
-    def write(self, budget: float) -> bool:
-        """Write what is not yet written, for at most about `budget` seconds; True when nothing is left."""
-
-    def put_on(self) -> None:
-        """Let the armature show what is written."""
-
-    def end(self) -> None:
-        """Nothing more comes: leave only keys that hold a pose, or nothing if none came."""
-
-    def discard(self) -> None:
-        """Leave everything as it was."""
-
-    def trim(self) -> None:
-        """Leave only keys that hold a pose; the next `write` makes room for the others again."""
-
-    def invalidate(self) -> None:
-        """Undo may have taken back keys that were written since."""
-
-
 def _smpl(obj: bpy.types.Object) -> Performer:
     converter = armature.PoseConverter(obj.data)
     return Performer(
@@ -89,7 +62,7 @@ def _smpl(obj: bpy.types.Object) -> Performer:
 KINDS = [Kind(armature.is_smpl, _smpl)]
 
 #: What gives the followers of a motion that the object is about to perform. Raises UserError.
-FOLLOWERS: list[Callable[[bpy.types.Scene, bpy.types.Object, Request], Sequence[Follower]]] = []
+FOLLOWERS: list[Callable[[bpy.types.Scene, bpy.types.Object, Request], Sequence[Performance]]] = []
 
 
 def usable(obj: bpy.types.Object | None) -> bool:
@@ -102,6 +75,6 @@ def performer_for(obj: bpy.types.Object) -> Performer:
     return next(kind for kind in KINDS if kind.accepts(obj)).make(obj)
 
 
-def followers_of(scene: bpy.types.Scene, obj: bpy.types.Object, request: Request) -> list[Follower]:
+def followers_of(scene: bpy.types.Scene, obj: bpy.types.Object, request: Request) -> list[Performance]:
     """Who else gets the motion. Raises UserError."""
     return [follower for give in FOLLOWERS for follower in give(scene, obj, request)]

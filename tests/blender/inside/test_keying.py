@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 
 import bpy
 import numpy as np
@@ -14,11 +15,12 @@ from kmm import rotations as rot
 from kmm.clip import Clip
 from kmm.skeleton import JOINT_NAMES, MIRROR, PARENTS, UPRIGHT
 
-from .helpers import frames_of, joint_positions, motion_of
+from .helpers import curves, frames_of, joint_positions, motion_of
 from .install import PACKAGE
 
-action_api, armature, character, keying = (
-    importlib.import_module(f"{PACKAGE}.{name}") for name in ("action_api", "armature", "character", "keying")
+action_api, armature, character, kept_keys, keying = (
+    importlib.import_module(f"{PACKAGE}.{name}")
+    for name in ("action_api", "armature", "character", "kept_keys", "keying")
 )
 BETWEEN = ("write", "prepare", "trim", "invalidate", "a little", "nothing")
 CHANNELS = [keying.Channel("location", i, "A", 0.0) for i in range(3)] + [
@@ -75,6 +77,66 @@ def test_any_pieces_give_the_same_keys(
     if keyer.received:
         assert frames_of(empty) == list(range(10, 10 + keyer.received))
         np.testing.assert_array_equal(motion_of(empty), want[: keyer.received])
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    length=st.integers(1, 200),
+    most=st.integers(1, 60),
+    sizes=st.lists(st.integers(0, 60), min_size=1, max_size=8),
+)
+def test_a_thinned_one_shows_what_the_other_has_received(
+    empty: bpy.types.Object, length: int, most: int, sizes: list[int]
+) -> None:
+    whole = keying.Keyer(action_api.new_action("take", empty.name), CHANNELS, 10, length)
+    thinned = keying.Thinned(whole, most)
+    action_api.assign(empty, thinned.action())
+    values = np.random.default_rng(length).normal(size=(sum(sizes), 4)).astype(np.float32)
+    at = 0
+    for size in sizes:
+        whole.append(values[at : at + size])
+        at += size
+        thinned.write(budget=0.0)
+    thinned.write()
+    thinned.prepare(1.0)
+    frames = frames_of(empty)
+    assert len(frames) <= most and len({b - a for a, b in itertools.pairwise(frames)}) <= 1
+    assert frames[0] == 10 and frames[-1] < 10 + length
+    shown = np.array(frames) < 10 + whole.received
+    assert thinned.reached == (np.array(frames)[shown][-1] - 9 if shown.any() else 0)
+    np.testing.assert_array_equal(motion_of(empty)[shown], values[np.array(frames)[shown] - 10])
+    assert (motion_of(empty)[~shown] == [0, 0, 0, 1]).all()
+    whole.write()
+    assert not thinned.action().use_fake_user
+
+
+def test_a_thinned_one_keeps_every_few_of_many_old_keys(empty: bpy.types.Object) -> None:
+    """And all of a few: those are the shape of the curve."""
+    old = keying.Keyer(take(empty), CHANNELS, 1, 1000)
+    old.append(np.arange(4000.0).reshape(1000, 4))
+    old.write()
+    (few,) = [c for c in curves(empty) if c.data_path == "scale"]
+    few.keyframe_points.clear()
+    few.keyframe_points.add(2)
+    few.keyframe_points.foreach_set("co", [1.0, 5.0, 1000.0, 7.0])
+    action = old.action()
+    kept = keying.Kept(action.session_uid, action_api.slot_of(empty), [kept_keys.Stretch(-np.inf, 900)])
+    whole = keying.Keyer(action_api.copy_action(action, "new"), CHANNELS, 901, 100, np.ones(100, bool), kept)
+    thinned = keying.Thinned(whole, 50)
+    whole.append(np.ones((100, 4)))
+    thinned.write()
+    action_api.assign(empty, thinned.action())
+    for curve in curves(empty):
+        frames = [p.co.x for p in curve.keyframe_points]
+        assert frames[-50:] == list(range(901, 1001, 2)) and {
+            p.co.y for p in curve.keyframe_points[-50:]
+        } == {1.0}
+        assert frames[0] == 1 and len(frames) <= 100 + (900 if curve.data_path == "scale" else 0)
+        for frame in (1, 451, 883):
+            want = action_api.curves(action, action_api.slot_of(empty)).find(
+                curve.data_path, index=curve.array_index
+            )
+            assert curve.evaluate(frame) == pytest.approx(want.evaluate(frame))
 
 
 def test_late_curves_do_not_starve(empty: bpy.types.Object) -> None:

@@ -154,6 +154,78 @@ def test_the_user_animates_the_same_character(stream: ModuleType, scene: bpy.typ
     assert complete(obj, 1800)
 
 
+def call_200_frames_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on, what is done with motions of many minutes is done with these."""
+    monkeypatch.setattr(sys.modules[f"{PACKAGE}.performance"], "LIVE_KEYS", 200)
+
+
+def actions() -> set[str]:
+    return {a.name.partition(".")[0] for a in bpy.data.actions}
+
+
+def test_a_long_motion_is_worn_thinned_until_all_is_there(
+    stream: ModuleType, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Undone in part, then shown whole: the same keys as without all this, and nothing else is left."""
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=20.0, seed=1)
+    obj = scene.kmm.character
+    want, before = motion_of(obj), set(bpy.data.actions)
+    assert complete(obj, 600) and actions() == {PROMPT}
+    bpy.context.preferences.edit.use_global_undo = True
+    call_200_frames_long(monkeypatch)
+    obj = begin_and_key(stream, 20.0)
+    assert frames_of(obj) == list(range(1, 601, 3))
+    shown = stream.generation.frames_done
+    np.testing.assert_array_equal(motion_of(obj)[: (shown + 2) // 3], want[:shown:3])
+    bpy.ops.ed.undo_push(message="before")
+    bpy.data.objects["Cube"].location.x = 3.0
+    bpy.ops.ed.undo_push(message="moved")
+    step_until(stream, lambda: stream.generation.frames_done > shown)
+    bpy.ops.ed.undo()
+    stream.tick()
+    bpy.ops.ed.redo()
+    step_until(stream, lambda: not stream.running())
+    obj = bpy.context.scene.kmm.character
+    np.testing.assert_array_equal(motion_of(obj), want)
+    assert complete(obj, 600) and actions() == {PROMPT} and len(bpy.data.actions) == len(before) + 1
+
+
+@pytest.mark.parametrize("restore", [False, True])
+def test_a_long_motion_is_cancelled(
+    stream: ModuleType, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, restore: bool
+) -> None:
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=20.0, seed=1)
+    obj = scene.kmm.character
+    want, before = motion_of(obj), obj.animation_data.action
+    call_200_frames_long(monkeypatch)
+    begin_and_key(stream, 20.0)
+    bpy.ops.kmm.cancel(restore=restore)
+    kept = len(frames_of(obj))
+    if restore:
+        assert obj.animation_data.action == before and list(bpy.data.actions) == [before]
+        return
+    assert stream.generation.message == f"Cancelled; {kept} of 600 frames are kept" and 0 < kept < 600
+    assert frames_of(obj) == list(range(1, kept + 1)) and len(bpy.data.actions) == 2
+    np.testing.assert_array_equal(motion_of(obj), want[:kept])
+
+
+def test_the_user_takes_a_long_motion_off(
+    stream: ModuleType, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The action of the user's own choice stays on; the motion is there, complete."""
+    call_200_frames_long(monkeypatch)
+    obj = begin_and_key(stream, 20.0)
+    mine = bpy.data.actions.new("mine")
+    obj.animation_data.action = mine
+    step_until(stream, lambda: not stream.running())
+    assert obj.animation_data.action == mine and actions() == {"mine", PROMPT}
+    (made,) = [a for a in bpy.data.actions if a != mine]
+    obj.animation_data.action = made
+    if hasattr(made, "slots"):
+        obj.animation_data.action_slot = made.slots[0]
+    assert complete(obj, 600)
+
+
 @pytest.mark.slow
 def test_scripts_are_reloaded(stream: ModuleType, scene: bpy.types.Scene) -> None:
     """As Reload Scripts does: the old engine and timer are gone, what was keyed stays, and all works anew."""

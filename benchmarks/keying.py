@@ -5,7 +5,8 @@
 Each argument is a Python that can import bpy, pyzmq and msgpack (default: this one). Prints a table in Markdown;
 times are medians, with the range of the middle half, of processor time: all of it is one thread's work, and so what
 else the computer does is not counted. A piece of a stream goes onto a character in passes between which Blender would
-go on with its own work: all of them together, Blender's evaluation included, and the longest one.
+go on with its own work: all of them together, Blender's evaluation included, and the longest one. As in the
+extension, long motions are worn thinned while they come.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ def measure() -> dict[str, object]:
 
     from blender_addon import action_api, armature
     from blender_addon.generation import WRITE_SECONDS
-    from blender_addon.keying import Keyer
+    from blender_addon.keying import Keyer, Thinned
+    from blender_addon.performance import LIVE_KEYS
 
     bpy.ops.wm.read_factory_settings(use_empty=True)
     character = bpy.data.objects.new("body", bpy.data.armatures.new("body"))
@@ -90,8 +92,9 @@ def measure() -> dict[str, object]:
     pieces = {}
     for length in LENGTHS:
         k = keyer(length)
-        k.prepare(float("inf"))
-        action_api.assign(character, k.action())
+        worn = Thinned(k, LIVE_KEYS) if length > LIVE_KEYS else k
+        worn.prepare(float("inf"))
+        action_api.assign(character, worn.action())
         bpy.context.view_layer.update()
         pieces[length] = []
         for i in range(
@@ -101,7 +104,7 @@ def measure() -> dict[str, object]:
             passes, done = [], False
             while not done:
                 start = time.process_time()
-                done = k.write(WRITE_SECONDS)
+                done = worn.write(WRITE_SECONDS)
                 if done:
                     character.update_tag(refresh={"TIME"})
                 bpy.context.view_layer.update()

@@ -309,6 +309,49 @@ def test_rigs_follow_when_a_part_is_made_anew(stream: ModuleType, scene: bpy.typ
     assert takers[0].armature.animation_data.action == worn
 
 
+@pytest.mark.parametrize("given", ["MOTION", "POSES"])
+def test_rigs_follow_when_a_gap_is_filled(stream: ModuleType, scene: bpy.types.Scene, given: str) -> None:
+    """Those that wear the whole of it: around the gap and at the key poses in it their keys stay to the bit."""
+    takers = [rigs.built(kind) for kind in ("mixamo", "vrm", "unreal4")]
+    for bone in takers[0].armature.pose.bones:
+        bone.rotation_mode = "YXZ"
+    settings = scene.kmm_retargeting
+    settings.live, settings.feet = True, False
+    for taker in takers:
+        settings.targets.add().object = taker.armature
+    select()
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=4.0, seed=2)
+    own = scene.kmm.character
+    if given == "POSES":  # the user has thinned the keys out on all of them
+        poses = {1, 20, 40, 60, 90, 120}
+        for obj in (own, *(taker.armature for taker in takers)):
+            for curve in curves_of(obj):
+                for point in reversed(curve.keyframe_points):
+                    if int(point.co.x) not in poses:
+                        curve.keyframe_points.remove(point)
+                curve.update()
+    before = [keys_of(taker.armature) for taker in takers]
+    takers[2].armature.animation_data.action = other = bpy.data.actions.new("another")
+    bpy.ops.kmm.in_between(frame_start=20, frame_end=60, prompt="a person jumps", given=given)
+
+    assert takers[2].armature.animation_data.action == other
+    frames = range(20, 61, 4)
+    joints = joint_positions(scene, own, frames)
+    there = {role: joints[:, joint] for role, joint in SMPL.items()}
+    free = {*range(21, 60)} - ({40} if given == "POSES" else set())
+    for taker, old in zip(takers[:2], before, strict=False):
+        new, changed = keys_of(taker.armature), 0.0
+        assert new.keys() == old.keys()
+        for path in old:
+            kept = [key for key in new[path] if key[0] not in free]
+            np.testing.assert_array_equal(kept, [key for key in old[path] if key[0] not in free])
+            assert free <= {*new[path][:, 0]}
+            values = np.interp(new[path][:, 0], *old[path].T)
+            changed = max(changed, float(np.abs(new[path][:, 1] - values).max()))
+        assert changed > 0.01
+        assert limb_errors(there, watch(taker, frames)).max() < 0.1
+
+
 def keys_of(obj: bpy.types.Object) -> dict[tuple[str, int], np.ndarray]:
     """(keys, 2) frames and values of each curve."""
     return {(c.data_path, c.array_index): np.array([p.co for p in c.keyframe_points]) for c in curves_of(obj)}

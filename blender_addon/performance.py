@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import bpy
+import numpy as np
 from kmm.clip import Clip
+from numpy.typing import NDArray
 
 from . import action_api, reading
 from .keying import Kept, Keyer, Removed, Thinned
@@ -43,8 +45,9 @@ class Performance:
         self._snapshot = Snapshot(scene, obj)
         self._make, self._performer = make, make(obj)
         self._made = request.made
+        #: For each run of made frames in an old action, the values of the frame before it.
+        self._before: dict[int, NDArray[np.float64]] = {}
         channels, kept = self._performer.channels, None
-        self._before = {}  # for each run of made frames in an old action the values of the frame before it
         if base is None:
             action = action_api.new_action(name, obj.name)
         else:
@@ -96,8 +99,7 @@ class Performance:
     def replace(self, clip: Clip) -> None:
         """Take the whole motion anew. Raises UserError."""
         self._performer = self._make(self.object())
-        values = Channels(self._performer, self._made, self._before)(clip)
-        self._whole.replace(values)
+        self._whole.replace(Channels(self._performer, self._made, self._before)(clip))
 
     def complete(self) -> None:
         """All has come: from now on the whole is written."""

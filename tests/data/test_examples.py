@@ -5,7 +5,7 @@ from kmm.data.examples import build_captions, captions_for
 from kmm.data.records import Caption, Recording
 from kmm.data.retiming import WINDOW, natural_speed
 
-from .figures import bump, constant, figure, jump, walk
+from .figures import bump, constant, figure, jump, ramp, walk
 
 
 def recording(clip, name="a", texts=(), **changes):
@@ -93,3 +93,14 @@ def test_a_jump_falls_as_things_fall(factor):
 def test_other_actions_keep_their_speed():
     clip = figure(2, lift=constant(0.0))
     assert natural_speed(clip, "sit down") is clip
+
+
+def test_kinds_are_drawn_apart_where_people_ask_for_them_apart():
+    def kinds(clip, *actions):
+        return {e["kind"] for e in build_captions([recording(clip)], 2) if e["actions"] == actions}
+
+    assert kinds(figure(4, yaw=ramp(0, 90, 1, 2.5)), "turn_left") == {"turn_left 90"}
+    assert kinds(figure(4, yaw=ramp(0, 130, 1, 2.5)), "turn_left") == {"turn_left"}
+    assert kinds(walk(0.6, 4.0), "walk_forward") == {"walk_forward slow"}
+    stops = figure(6.0, forward=ramp(0.0, 3.0, 0.0, 3.0))
+    assert kinds(stops, "walk_forward", "stand") == {"walk_forward then stand"}

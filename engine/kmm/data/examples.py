@@ -126,10 +126,9 @@ def _motion(index: int, recording: Recording, wordings: int, seed: int) -> list[
         def make(segment: Segment = segment, rng: np.random.Generator = rng) -> str:
             return _describe(segment, recording, rng)
 
-        kind = _fine(segment.actions[0]) if len(segment.actions) == 1 else "sequence"
         names = tuple(a.kind for a in segment.actions)
         if segment.meanwhile is not None:
-            kind, names = "meanwhile", (*names, segment.meanwhile.kind)
+            names = (*names, segment.meanwhile.kind)
         found.append(
             Example(
                 recording=index,
@@ -137,24 +136,34 @@ def _motion(index: int, recording: Recording, wordings: int, seed: int) -> list[
                 end=segment.end,
                 texts=_distinct(None, make, wordings),
                 origin="motion",
-                kind=kind,
+                kind=_kind(segment),
                 actions=names,
             )
         )
     return found
 
 
+def _kind(segment: Segment) -> str:
+    """What examples are drawn evenly by: the kind, with how often, how fast and how far where people say so."""
+    names = [_fine(a) for a in segment.actions]
+    if segment.meanwhile is not None:
+        return "meanwhile"
+    if len(names) == 1:
+        return names[0]
+    going_back = names[0] == names[-1] == "walk_forward" and len(names) == 3 and names[1].endswith(" 180")
+    return " then ".join(names) if going_back or set(names) == {"walk_forward", "stand"} else "sequence"
+
+
 def _fine(action: Action) -> str:
-    """The kind with how often, how fast and how far, which are drawn as evenly as kinds are."""
-    if action.count:
-        return f"{action.kind} {action.count}"
-    if action.kind in ("walk_forward", "run_forward", "walk_backward"):
-        return f"{action.kind} {action.speed}".strip()
-    return (
-        f"{action.kind} {45 * round(abs(action.amount) / 45)}"
-        if action.kind.startswith("turn_")
-        else action.kind
-    )
+    kind = action.kind
+    if re.match("turn|walk_turn", kind):
+        near = next((a for a in (90, 180, 360) if abs(abs(action.amount) - a) < 25), None)
+        return f"{kind} {near}" if near and (kind.startswith("turn") or near == 180) else kind
+    if action.count > 1 and re.fullmatch(
+        "walk_forward|jump|jump_forward|squat|(kick|punch)_(left|right)", kind
+    ):
+        return f"{kind} {min(action.count, 5)}"
+    return f"{kind} {action.speed}".strip() if kind in ("walk_forward", "run_forward") else kind
 
 
 def _own(index: int, recording: Recording, wordings: int, seed: int) -> list[Example]:

@@ -13,7 +13,7 @@ from kmm.data.examples import Example
 class Balanced:
     """Draws a kind by the square root of its total length, then an example by the square root of its own.
 
-    A set's own label is often one vague word for a long clip, so it has half the weight of what the motion shows.
+    A set's own label is often one vague word for a long clip, so it has a third of the weight of what motion shows.
     Sequences are as many kinds as actions that they begin with, and so many that they have half the weight too.
     """
 
@@ -24,7 +24,7 @@ class Balanced:
         length = np.array([e["end"] - e["start"] for e in examples], float)
         self.members = [np.array(kinds[name]) for name in sorted(kinds)]
         weight = np.array([length[m].sum() ** 0.5 for m in self.members])
-        weight *= [0.5 if name.startswith(("own", "sequence")) else 1.0 for name in sorted(kinds)]
+        weight *= [_share(name) for name in sorted(kinds)]
         self.weight = weight / weight.sum()
         self.within = [length[m] ** 0.5 / (length[m] ** 0.5).sum() for m in self.members]
 
@@ -37,3 +37,7 @@ class Balanced:
 def _kind(example: Example) -> str:
     begins = f" {example['actions'][0]}" if example["kind"] in ("sequence", "meanwhile") else ""
     return example["kind"] + begins
+
+
+def _share(name: str) -> float:
+    return 0.33 if name.startswith("own") else 0.5 if name.startswith("sequence") else 1.0

@@ -24,7 +24,7 @@ class VIEW3D_PT_kmm_edit(Sidebar, bpy.types.Panel):
         column = self.layout.column()
         column.use_property_split = True
         column.use_property_decorate = False
-        column.prop(settings, "tolerance", text="Tolerance mm")
+        column.prop(settings, "tolerance")
         column.row().prop(settings, "interpolation", expand=True)
         column = column.column(heading="When Kept")
         column.prop(settings, "lock_feet")

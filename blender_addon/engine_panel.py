@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import time
 from typing import ClassVar
 
 import bpy
 
-from . import install_operators, stream
+from . import install_operators, preferences, stream
 from .engine import Engine, State
+from .find_python import find_python
 from .panel import Sidebar, paragraph
 
+LOOK_SECONDS = 2.0  #: for which it holds that an engine was found, so that not every redraw looks for one
 ENGINE_ICONS = {
     State.OFF: "RADIOBUT_OFF",
     State.STARTING: "SORTTIME",
@@ -39,7 +43,7 @@ class VIEW3D_PT_kmm_engine(Sidebar, bpy.types.Panel):
             paragraph(layout, context, engine.message)
         if install_operators.installation is not None:
             install_operators.draw(layout)
-        elif engine.state is State.FAILED or not engine.running:
+        elif engine.state is State.FAILED or not is_installed(context):
             layout.operator("kmm.install_engine", icon="IMPORT")
         if engine.client is not None:
             self._draw_facts(layout, context, engine)
@@ -58,6 +62,16 @@ class VIEW3D_PT_kmm_engine(Sidebar, bpy.types.Panel):
         _right(row, "Weights")
         row.operator_menu_enum("kmm.use_weights", "name", text=welcome.weights)
         paragraph(layout, context, welcome.licence)
+
+
+def is_installed(context: bpy.types.Context) -> bool:
+    """Whether there is an engine that can be started."""
+    return _is_found(preferences.get(context)[0], int(time.monotonic() / LOOK_SECONDS))
+
+
+@functools.lru_cache(maxsize=1)
+def _is_found(chosen: str, _when: int) -> bool:
+    return find_python(chosen) is not None
 
 
 def fact(layout: bpy.types.UILayout, name: str, value: str) -> None:

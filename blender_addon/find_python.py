@@ -6,6 +6,7 @@ Only looks at files. Whether the engine really runs there shows when it is start
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -56,5 +57,8 @@ def site_packages(python: Path) -> Iterator[Path]:
     """Where this interpreter's packages may be."""
     # not resolved: in a virtual environment the interpreter is a link, and its place is what counts
     if python.is_file():
-        yield from python.parent.parent.glob("lib/python3*/site-packages")
+        version = re.search(
+            r"python3\.\d+", python.resolve().name
+        )  # others' may be left from a Python that is gone
+        yield from python.parent.parent.glob(f"lib/{version[0] if version else 'python3*'}/site-packages")
         yield from (python.parent / "Lib/site-packages", python.parent.parent / "Lib/site-packages")

@@ -53,17 +53,18 @@ until it is there"""
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         self._waits = False
-        return context.window_manager.invoke_props_dialog(self, width=500)
+        return context.window_manager.invoke_props_dialog(self, width=600, confirm_text="Install")
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.use_property_split = True
-        column.prop(self, "source", placeholder="Wheel or folder")
+        column.prop(self, "source", placeholder="kmm-...whl, or a folder")
         column.prop(self, "target")
         column.prop(self, "python", placeholder="Found by itself")
         if not bpy.app.online_access:
             column.label(
-                text="Online access is off: all wheels that are needed must be in the folder", icon="INFO"
+                text="Online access is off (Preferences > System): all wheels must be in the folder",
+                icon="INFO",
             )
 
     def execute(self, context: bpy.types.Context) -> set[str]:

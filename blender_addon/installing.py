@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -27,8 +28,24 @@ NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 TARGET = Path("~/.kmm")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.]+)?")
 END_SECONDS = 5.0  #: a program that was told to end and has not by then is killed
+OLDEST = (3, 11)  #: Python that the engine runs in
+#: Makes the environment; run by the Python it is to be of, which says so itself if it is too old.
+MAKE = f"""
+import sys
+if sys.version_info < {OLDEST}:
+    sys.exit("ERROR: Python %d.%d or later is needed, and this is %d.%d" % ({OLDEST} + sys.version_info[:2]))
+import venv
+venv.main(sys.argv[1:])
+"""
 CHECK = "import kmm.cli, torch; print('kmm', kmm.__version__, 'and torch', torch.__version__)"
 STEPS = ("Making the environment", "Downloading and installing", "Trying the engine")
+#: How pip and what it uses say that there was no answer from elsewhere.
+UNREACHED = re.compile(
+    "connection broken by|Max retries exceeded|timed out|IncompleteRead|ProtocolError|ConnectionResetError"
+)
+ABSENT = (
+    "No matching distribution found for "  #: what pip says last, whether it has asked in vain or not at all
+)
 FAILED = "The engine is not installed: {}. Try again to go on from here"
 
 
@@ -45,6 +62,7 @@ class Installation:
         Raises CannotInstall.
         """
         self.target, self.log = target.expanduser(), log
+        self._online = online
         self.ended = False
         self.succeeded = False
         self.message = STEPS[0]
@@ -53,9 +71,9 @@ class Installation:
         self._process: subprocess.Popen[bytes] | None = None
         self._step = -1
         self._cancelled: float | None = None  # since when
+        prepare(self.target)
         self._log = log.open("wb")
         try:
-            self.target.parent.mkdir(parents=True, exist_ok=True)
             self._next()
         except OSError as error:
             self._log.close()
@@ -117,7 +135,7 @@ class Installation:
         if self._step == 0 and works(self.python):
             self._step += 1
         python = self._base if self._step == 0 else self.python
-        arguments = (["-m", "venv", os.fspath(self.target)], self._install, ["-c", CHECK])[self._step]
+        arguments = (["-c", MAKE, os.fspath(self.target)], self._install, ["-c", CHECK])[self._step]
         self._process = subprocess.Popen(
             [os.fspath(python), *arguments],
             stdin=subprocess.DEVNULL,
@@ -144,10 +162,53 @@ class Installation:
         return (self._lines() or [""])[-1][:200]
 
     def _reason(self) -> str:
-        """pip marks what was wrong; other programs say it last."""
+        """pip marks what was wrong; other programs, and pip where it did not expect it, say it last."""
         lines = self._lines()
         marked = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
-        return (marked or lines or ["it ended without a word"])[-1].rstrip(".")[:300]
+        if not marked or marked[-1] == "Exception:":
+            marked = lines or [_("it ended without a word")]
+        reason = marked[-1].rstrip(".")
+        absent = reason.startswith(ABSENT)
+        if absent and not self._online:
+            return _(
+                "{} is not among the wheels in the folder; put it there, or allow online access in Blender's "
+                "preferences (System)"
+            ).format(reason.removeprefix(ABSENT))
+        if UNREACHED.search(reason) or (absent and any(map(UNREACHED.search, lines))):
+            return _(
+                "there was no answer from where packages are downloaded; see whether this computer is online"
+            )
+        return reason[:300]
+
+
+def prepare(target: Path) -> None:
+    """See to it that the environment can be made, or gone on with, in this folder.
+
+    Raises CannotInstall.
+    """
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target):
+            pass
+        config = target / "pyvenv.cfg"
+        settings = config.read_text(encoding="utf-8", errors="replace") if config.is_file() else ""
+        others = not settings and any(target.iterdir())
+    except OSError as error:
+        raise CannotInstall(_("Nothing can be written into {}: {}").format(target, error.strerror)) from error
+    if others:
+        raise CannotInstall(
+            _("There are other things in {}; choose a folder that is new or empty").format(target)
+        )
+    for link in (target / "bin").glob("python*"):  # venv would leave those that lead to a Python that is gone
+        if link.is_symlink() and not link.exists():
+            link.unlink()
+    version = re.search(r"^version(?:_info)? = (\d+)\.(\d+)", settings, re.MULTILINE)
+    if version and tuple(map(int, version.groups())) < OLDEST:
+        raise CannotInstall(
+            _(
+                "The environment in {} is of Python {}.{}, which is too old; delete it, or choose another folder"
+            ).format(target, *version.groups())
+        )
 
 
 def pip_arguments(source: str, online: bool) -> list[str]:

@@ -24,7 +24,7 @@ class KMM_Preferences(bpy.types.AddonPreferences):
         description="Name or folder of the model's weights. Empty: the engine's default",
     )
     idle_minutes: IntProperty(
-        name="Stop When Idle",
+        name="Stop When Idle (min)",
         description="Minutes without work after which the engine ends and frees its memory; it starts again when it "
         "is needed. 0: it runs as long as Blender",
         default=60,

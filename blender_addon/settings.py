@@ -77,6 +77,7 @@ class KMM_Settings(bpy.types.PropertyGroup):
     )
     speed: FloatProperty(
         name="Speed",
+        translation_context=CONTEXT,
         description="How fast the motion is played: with 2 the character does twice as much in the same time",
         default=1.0,
         min=0.1,

@@ -8,6 +8,9 @@ from bpy.app.translations import pgettext_rpt as _
 from . import hints, storyboard, stream
 
 COLUMN = 20  #: kinds of prompts in a column of the menu
+LENGTH_SHARE = (
+    0.4  #: of a block's length and its unit: so little that the unit's name has room in every language
+)
 KIND = "kmm_kind"  #: name of a context's member: the kind of prompts that a menu lists
 
 
@@ -128,8 +131,13 @@ def _draw_block(layout: bpy.types.UILayout, context: bpy.types.Context, block: s
         column.label(text=hint, icon="INFO")
     column.use_property_split = True
     column.use_property_decorate = False
-    row = column.row(align=True)
-    row.prop(block, "frames" if block.unit == "FRAMES" else "seconds", text="Duration")
+    row = column.split(factor=0.4)
+    name = row.row()
+    name.alignment = "RIGHT"
+    name.label(text="Duration")
+    row = row.split(factor=LENGTH_SHARE, align=True)
+    row.use_property_split = False
+    row.prop(block, "frames" if block.unit == "FRAMES" else "seconds", text="")
     row.prop(block, "unit", text="")
     column.prop(block, "seed")
     if block.made_frames and block.action is not None:

@@ -46,7 +46,7 @@ class VIEW3D_PT_kmm_takes(Sidebar, bpy.types.Panel):
         column.use_property_split = True
         column.use_property_decorate = False
         column.prop(settings, "takes")
-        column.row().prop(settings, "accept_as", expand=True)
+        column.prop(settings, "accept_as")
 
 
 register, unregister = bpy.utils.register_classes_factory((VIEW3D_PT_kmm_motion, VIEW3D_PT_kmm_takes))

@@ -44,6 +44,7 @@ BLENDERS |= {
     "NLA Strip",
     "Open",
 }
+BLENDERS |= {"Direction", "Down", "End", "Frame Range", "From", "Python", "Step"}
 BLENDERS |= {"Root", "Seconds", "Seed", "Source", "Speed", "Start", "Start Frame", "Target", "Use"}
 ENGLISH = {"a person ..."}  #: prompts are
 #: Never seen: Blender asks for a name, and shows these nowhere.
@@ -61,7 +62,7 @@ CALLS = {
     "fail",
 }
 CALLS |= {"fact", "_right"}
-KEYWORDS = {"text", "heading", "placeholder", "message"}
+KEYWORDS = {"text", "heading", "placeholder", "message", "confirm_text"}
 CLASSES = ("Operator", "Panel", "Menu", "PropertyGroup", "AddonPreferences")
 
 
@@ -105,12 +106,20 @@ def registered() -> Iterator[str]:
                 yield getattr(cls, "bl_label", "")
                 yield (cls.__doc__ or "") if name == "Operator" else ""
                 for identifier in {i for base in cls.__mro__ for i in getattr(base, "__annotations__", {})}:
-                    prop = cls.bl_rna.properties.get(identifier)
+                    prop = properties_of(cls).get(identifier)
                     own = prop is not None and not prop.is_hidden and not identifier.startswith("bl_")
                     if own and prop.name != identifier:  # without a name of its own it is not shown
                         yield from (prop.name, prop.description)
                         for item in prop.enum_items_static if prop.type == "ENUM" else ():
                             yield from (item.name, item.description)
+
+
+def properties_of(cls: type) -> bpy.types.bpy_prop_collection:
+    """Those of an operator are not on its class."""
+    if not issubclass(cls, bpy.types.Operator):
+        return cls.bl_rna.properties
+    module, name = cls.bl_idname.split(".")
+    return getattr(getattr(bpy.ops, module), name).get_rna_type().properties
 
 
 def shown() -> set[str]:
@@ -135,7 +144,7 @@ def test_what_is_translated_is_there(language: str) -> None:
 
 @pytest.mark.parametrize("language", translations.LANGUAGES)
 def test_all_that_people_read_is_translated(language: str) -> None:
-    ours = {said(role).capitalize() for role in MIDLINE + SIDED} | {"Character"}
+    ours = {said(role).capitalize() for role in MIDLINE + SIDED} | {"Character", "Speed"}
     assert ours == set(translations.OURS[language])
     missing = shown() - ours - set(translations.LANGUAGES[language]) - BLENDERS
     assert not missing, f"{len(missing)} not translated: {sorted(missing)}"

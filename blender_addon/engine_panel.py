@@ -42,7 +42,7 @@ class VIEW3D_PT_kmm_engine(Sidebar, bpy.types.Panel):
         if engine.message:
             paragraph(layout, context, engine.message)
         if install_operators.installation is not None:
-            install_operators.draw(layout)
+            install_operators.draw(layout, context)
         elif engine.state is State.FAILED or not is_installed(context):
             layout.operator("kmm.install_engine", icon="IMPORT")
         if engine.client is not None:

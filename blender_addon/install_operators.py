@@ -13,6 +13,7 @@ from bpy.props import StringProperty
 from . import preferences, stream
 from .engine import user_folder
 from .installing import TARGET, CannotInstall, Installation
+from .panel import paragraph
 
 TICK_SECONDS = 0.2  #: between two looks at what the installer does
 
@@ -136,15 +137,16 @@ def take_up(context: bpy.types.Context) -> None:
         installation = None
 
 
-def draw(layout: bpy.types.UILayout) -> None:
+def draw(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """How far it is, or why it failed."""
     column = layout.column(align=True)
     if running():
-        column.progress(factor=installation.progress, text="Installing the engine")
-        column.label(text=installation.message, translate=False)
+        column.progress(factor=installation.progress, text=_(installation.message))
+        column.label(text=installation.detail, translate=False)
         column.operator("kmm.cancel_install", icon="CANCEL")
     else:
-        column.label(text=installation.message, translate=False, icon="ERROR")
+        paragraph(column, context, installation.message, "ERROR")
+        column.separator()
         column.operator("wm.path_open", text="Open Log", icon="FILE_TEXT").filepath = str(installation.log)
         column.operator("kmm.install_engine", icon="IMPORT")
 

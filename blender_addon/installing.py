@@ -54,7 +54,7 @@ class CannotInstall(Exception):
 
 
 class Installation:
-    """One run. `poll` goes on to the next step; `message` says in one line where it is or how it ended."""
+    """One run. `poll` goes to the next step; `message` says where it is or how it ended, `detail` what pip does."""
 
     def __init__(self, source: str, online: bool, log: Path, target: Path = TARGET, python: str = "") -> None:
         """Begins. source: a wheel, a folder (a checkout, or wheels), or a package's name, which needs `online`.
@@ -65,7 +65,7 @@ class Installation:
         self._online = online
         self.ended = False
         self.succeeded = False
-        self.message = STEPS[0]
+        self.message, self.detail = STEPS[0], ""
         self._base = base_python(python)
         self._install = ["-m", "pip", "install", "--progress-bar", "off", *pip_arguments(source, online)]
         self._process: subprocess.Popen[bytes] | None = None
@@ -100,9 +100,7 @@ class Installation:
             elif time.monotonic() > self._cancelled + END_SECONDS:
                 kill_tree(self._process)
         elif code is None:
-            line = self._last_line()
-            step = _(STEPS[self._step])
-            self.message = f"{step}: {line}" if line else step
+            self.message, self.detail = _(STEPS[self._step]), self._last_line()
         elif code:
             self._end(_(FAILED).format(self._reason()))
         elif self._step == len(STEPS) - 1:
@@ -149,7 +147,7 @@ class Installation:
         self.message = STEPS[self._step]
 
     def _end(self, message: str) -> None:
-        self.ended, self.message = True, message
+        self.ended, self.message, self.detail = True, message, ""
         self._log.close()
 
     def _lines(self) -> list[str]:
@@ -273,7 +271,9 @@ def base_python(chosen: str) -> Path:
         return path
     found = next((p for p in _pythons() if can_make_environments(p)), None)
     if found is None:
-        raise CannotInstall(_("No Python 3.11 or later with venv was found; install one, or choose it here"))
+        raise CannotInstall(
+            _("No Python 3.11 or later with venv was found; install one, or choose it at Python")
+        )
     return found
 
 

@@ -43,7 +43,7 @@ class KMM_Preferences(bpy.types.AddonPreferences):
         from . import install_operators  # which uses this module
 
         if install_operators.installation is not None:
-            install_operators.draw(column)
+            install_operators.draw(column, context)
         else:
             column.operator("kmm.install_engine", icon="IMPORT")
 

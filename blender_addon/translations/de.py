@@ -301,7 +301,6 @@ MESSAGES = {
     "The extension is not installed, and so it has no preferences": "Die Erweiterung ist nicht installiert und hat darum keine Einstellungen",
     # installing, preferences
     "Install Engine...": "Engine installieren...",
-    "Installing the engine": "Die Engine wird installiert",
     "Cancel Installation": "Installation abbrechen",
     "End the installation; what is there stays, and the next one goes on from it": "Die Installation beenden; was da ist, "
     "bleibt, und die nächste macht dort weiter",
@@ -340,7 +339,7 @@ MESSAGES = {
     "In {} is neither a wheel of kmm nor the project itself": "In {} ist weder ein Wheel von kmm noch das Projekt selbst",
     "{} would have to be downloaded; allow online access in Blender's preferences (System), or choose a wheel or a folder": "{} müsste heruntergeladen werden; erlauben Sie den Zugriff aufs Internet in Blenders Einstellungen (System), oder wählen Sie ein Wheel oder einen Ordner",
     "{} is neither a wheel nor a folder that is there": "{} ist weder ein Wheel noch ein Ordner, den es gibt",
-    "No Python 3.11 or later with venv was found; install one, or choose it here": "Kein Python ab 3.11 mit venv wurde gefunden; installieren Sie eines, oder wählen Sie es hier",
+    "No Python 3.11 or later with venv was found; install one, or choose it at Python": "Kein Python ab 3.11 mit venv wurde gefunden; installieren Sie eines, oder wählen Sie es bei Python",
     "it ended without a word": "es endete ohne ein Wort",
     "{} is not among the wheels in the folder; put it there, or allow online access in Blender's preferences (System)": "{} ist nicht unter den Wheels im Ordner; legen Sie es dazu, oder erlauben Sie den Zugriff aufs Internet in Blenders Einstellungen (System)",
     "there was no answer from where packages are downloaded; see whether this computer is online": "von dort, wo die Pakete herkommen, kam keine Antwort; sehen Sie nach, ob dieser Rechner mit dem Internet verbunden ist",

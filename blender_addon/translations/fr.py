@@ -295,7 +295,6 @@ MESSAGES = {
     "The extension is not installed, and so it has no preferences": "L'extension n'est pas installée, elle n'a donc pas de préférences",
     # installing, preferences
     "Install Engine...": "Installer le moteur...",
-    "Installing the engine": "Installation du moteur",
     "Cancel Installation": "Annuler l'installation",
     "End the installation; what is there stays, and the next one goes on from it": "Terminer l'installation ; ce qui est là "
     "reste, et la prochaine continue à partir de là",
@@ -334,7 +333,7 @@ MESSAGES = {
     "In {} is neither a wheel of kmm nor the project itself": "Dans {} il n'y a ni wheel de kmm ni le projet lui-même",
     "{} would have to be downloaded; allow online access in Blender's preferences (System), or choose a wheel or a folder": "{} devrait être téléchargé ; autorisez l'accès en ligne dans les préférences de Blender (Système), ou choisissez un wheel ou un dossier",
     "{} is neither a wheel nor a folder that is there": "{} n'est ni un wheel ni un dossier existant",
-    "No Python 3.11 or later with venv was found; install one, or choose it here": "Aucun Python 3.11 ou plus récent avec venv n'a été trouvé ; installez-en un, ou choisissez-le ici",
+    "No Python 3.11 or later with venv was found; install one, or choose it at Python": "Aucun Python 3.11 ou plus récent avec venv n'a été trouvé ; installez-en un, ou choisissez-le à Python",
     "it ended without a word": "il s'est arrêté sans un mot",
     "{} is not among the wheels in the folder; put it there, or allow online access in Blender's preferences (System)": "{} n'est pas parmi les wheels du dossier ; ajoutez-le, ou permettez l'accès en ligne dans les préférences de Blender (Système)",
     "there was no answer from where packages are downloaded; see whether this computer is online": "pas de réponse d'où les paquets se téléchargent ; vérifiez que cet ordinateur est en ligne",

@@ -16,7 +16,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 
-from .installing import NO_CONSOLE
+from .installing import NO_CONSOLE, python_environment
 
 START_SECONDS = 300.0  #: an engine that is neither ready nor dead by then is given up
 STOP_SECONDS = 5.0  #: an engine that was asked to stop and has not by then is killed
@@ -92,7 +92,7 @@ class Engine:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment(),
+                env=python_environment(os.environ),
                 creationflags=NO_CONSOLE,
             )
 
@@ -220,12 +220,6 @@ def user_folder() -> Path:
         folder = Path(tempfile.gettempdir()) / f"kmm-blender-{os.getpid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         return folder
-
-
-def environment() -> dict[str, str]:
-    """This process' environment for another Python: without what is meant for Blender's own."""
-    others = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    return others | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def _remove_old_files(folder: Path) -> None:

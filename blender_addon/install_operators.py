@@ -21,7 +21,7 @@ installation: Installation | None = None  #: that runs, or the last one if it fa
 
 
 class KMM_OT_install_engine(bpy.types.Operator):
-    """Install the engine into an environment of its own, from a wheel, a folder or by name. From a script: wait \
+    """Install the engine into an environment of its own, from a wheel or a folder. From a script: wait \
 until it is there"""
 
     bl_idname = "kmm.install_engine"
@@ -29,8 +29,8 @@ until it is there"""
 
     source: StringProperty(
         name="From",
-        description="A wheel of kmm, a folder with its wheels, the project's own folder; or the package's name, "
-        "if online access is allowed",
+        description="A wheel of kmm, a folder with its wheels, or the project's own folder. What it needs besides is "
+        "downloaded if online access is allowed",
         subtype="FILE_PATH",
     )
     target: StringProperty(

@@ -26,17 +26,15 @@ from bpy.app.translations import pgettext_rpt as _
 NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 #: Short, for torch has paths that are so long that Windows has no room for a long one before them.
 TARGET = Path("~/.kmm")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(==[A-Za-z0-9.]+)?")
 END_SECONDS = 5.0  #: a program that was told to end and has not by then is killed
 OLDEST = (3, 11)  #: Python that the engine runs in
-#: Makes the environment; run by the Python it is to be of, which says so itself if it is too old.
-MAKE = f"""
-import sys
-if sys.version_info < {OLDEST}:
-    sys.exit("ERROR: Python %d.%d or later is needed, and this is %d.%d" % ({OLDEST} + sys.version_info[:2]))
-import venv
-venv.main(sys.argv[1:])
-"""
+#: Makes the environment; run by the Python it is to be of, which says so itself if it is too old. In one line without
+#: quotes and percent signs that a batch file in Python's place (pyenv on Windows has one) would take for its own.
+MAKE = (
+    f"import sys; sys.version_info < {OLDEST} and sys.exit("
+    "'ERROR: Python {}.{} or later is needed, and this is {}.{}'.format("
+    f"*{OLDEST} + sys.version_info[:2])); import venv; venv.main(sys.argv[1:])"
+)
 CHECK = "import kmm.cli, torch; print('kmm', kmm.__version__, 'and torch', torch.__version__)"
 STEPS = ("Making the environment", "Downloading and installing", "Trying the engine")
 #: How pip and what it uses say that there was no answer from elsewhere.
@@ -57,7 +55,7 @@ class Installation:
     """One run. `poll` goes to the next step; `message` says where it is or how it ended, `detail` what pip does."""
 
     def __init__(self, source: str, online: bool, log: Path, target: Path = TARGET, python: str = "") -> None:
-        """Begins. source: a wheel, a folder (a checkout, or wheels), or a package's name, which needs `online`.
+        """Begins. source: a wheel, or a folder (a checkout, or wheels). online: what it needs may be downloaded.
 
         Raises CannotInstall.
         """
@@ -225,16 +223,6 @@ def pip_arguments(source: str, online: bool) -> list[str]:
         wheel, folder = (wheels[-1], path) if wheels else (path, path)
         if not wheels and not (path / "pyproject.toml").is_file():
             raise CannotInstall(_("In {} is neither a wheel of kmm nor the project itself").format(path))
-    elif NAME.fullmatch(source):
-        if not online:
-            raise CannotInstall(
-                _(
-                    "{} would have to be downloaded; allow online access in Blender's preferences (System), "
-                    "or choose a wheel or a folder"
-                ).format(source)
-            )
-        name, _equals, version = source.partition("==")
-        return [f"{name}[engine]" + (f"=={version}" if version else "")]
     else:
         raise CannotInstall(_("{} is neither a wheel nor a folder that is there").format(source))
     # an address has no trouble with spaces and letters beyond ASCII, brackets after a path might
@@ -243,15 +231,15 @@ def pip_arguments(source: str, online: bool) -> list[str]:
 
 
 def pip_environment(outer: Mapping[str, str]) -> dict[str, str]:
-    """The environment for pip: nothing of Blender's Python, nobody asked, UTF-8 in all it writes."""
-    kept = {k: v for k, v in outer.items() if k not in ("PYTHONHOME", "PYTHONPATH", "PIP_USER", "PIP_TARGET")}
-    return kept | {
-        "PYTHONUTF8": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONNOUSERSITE": "1",
-        "PIP_NO_INPUT": "1",
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
+    """The environment for pip: nobody asked, nothing installed anywhere else."""
+    kept = {k: v for k, v in python_environment(outer).items() if k not in ("PIP_USER", "PIP_TARGET")}
+    return kept | {"PYTHONNOUSERSITE": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+
+def python_environment(outer: Mapping[str, str]) -> dict[str, str]:
+    """The environment for another Python: without what is meant for the one here, and with UTF-8 in all it writes."""
+    kept = {k: v for k, v in outer.items() if k not in ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")}
+    return kept | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def python_of(environment: Path) -> Path:

@@ -307,9 +307,7 @@ MESSAGES = {
     "The engine is being installed": "Die Engine wird gerade installiert",
     "Open Log": "Protokoll öffnen",
     "Online access is off (Preferences > System): all wheels must be in the folder": "Kein Zugriff aufs Internet (Einstellungen > System): alle Wheels müssen im Ordner liegen",
-    "A wheel of kmm, a folder with its wheels, the project's own folder; or the package's name, if online access is "
-    "allowed": "Ein Wheel von kmm, ein Ordner mit den Wheels, der Ordner des Projekts; oder der Name des Pakets, wenn der "
-    "Zugriff aufs Internet erlaubt ist",
+    "A wheel of kmm, a folder with its wheels, or the project's own folder. What it needs besides is downloaded if online access is allowed": "Ein Wheel von kmm, ein Ordner mit den Wheels oder der Ordner des Projekts. Was es sonst braucht, wird heruntergeladen, wenn der Zugriff aufs Internet erlaubt ist",
     "Folder of the new environment": "Ordner der neuen Umgebung",
     "Engine's Python": "Python der Engine",
     "Find Engine": "Engine suchen",
@@ -321,7 +319,7 @@ MESSAGES = {
     "Minutes without work after which the engine ends and frees its memory; it starts again when it is needed. 0: it runs "
     "as long as Blender": "Minuten ohne Arbeit, nach denen die Engine sich beendet und ihren Speicher freigibt; sie "
     "startet wieder, wenn sie gebraucht wird. 0: sie läuft so lange wie Blender",
-    "Install the engine into an environment of its own, from a wheel, a folder or by name. From a script: wait until it is there": "Die Engine in eine eigene Umgebung installieren, aus einem Wheel, einem Ordner oder dem Namen nach. Aus einem Skript: warten, bis sie da ist",
+    "Install the engine into an environment of its own, from a wheel or a folder. From a script: wait until it is there": "Die Engine in eine eigene Umgebung installieren, aus einem Wheel oder einem Ordner. Aus einem Skript: warten, bis sie da ist",
     "kmm-...whl, or a folder": "kmm-...whl oder ein Ordner",
     "Into": "Nach",
     "Install": "Installieren",
@@ -337,7 +335,6 @@ MESSAGES = {
     "The installation cannot be started: {}": "Die Installation lässt sich nicht starten: {}",
     "Choose a wheel of kmm, or a folder with it, to install the engine from": "Wählen Sie ein Wheel von kmm oder einen Ordner damit, um die Engine daraus zu installieren",
     "In {} is neither a wheel of kmm nor the project itself": "In {} ist weder ein Wheel von kmm noch das Projekt selbst",
-    "{} would have to be downloaded; allow online access in Blender's preferences (System), or choose a wheel or a folder": "{} müsste heruntergeladen werden; erlauben Sie den Zugriff aufs Internet in Blenders Einstellungen (System), oder wählen Sie ein Wheel oder einen Ordner",
     "{} is neither a wheel nor a folder that is there": "{} ist weder ein Wheel noch ein Ordner, den es gibt",
     "No Python 3.11 or later with venv was found; install one, or choose it at Python": "Kein Python ab 3.11 mit venv wurde gefunden; installieren Sie eines, oder wählen Sie es bei Python",
     "it ended without a word": "es endete ohne ein Wort",

@@ -301,9 +301,7 @@ MESSAGES = {
     "The engine is being installed": "Le moteur est en cours d'installation",
     "Open Log": "Ouvrir le journal",
     "Online access is off (Preferences > System): all wheels must be in the folder": "Accès en ligne désactivé (Préférences > Système) : tous les wheels doivent être dans le dossier",
-    "A wheel of kmm, a folder with its wheels, the project's own folder; or the package's name, if online access is "
-    "allowed": "Un wheel de kmm, un dossier avec ses wheels, le dossier du projet ; ou le nom du paquet, si l'accès en "
-    "ligne est autorisé",
+    "A wheel of kmm, a folder with its wheels, or the project's own folder. What it needs besides is downloaded if online access is allowed": "Un wheel de kmm, un dossier avec ses wheels, ou le dossier du projet. Le reste est téléchargé si l'accès en ligne est permis",
     "Folder of the new environment": "Dossier du nouvel environnement",
     "Engine's Python": "Python du moteur",
     "Find Engine": "Trouver le moteur",
@@ -315,7 +313,7 @@ MESSAGES = {
     "Minutes without work after which the engine ends and frees its memory; it starts again when it is needed. 0: it runs "
     "as long as Blender": "Minutes sans travail après lesquelles le moteur se termine et libère sa mémoire ; il redémarre "
     "quand il le faut. 0 : il tourne aussi longtemps que Blender",
-    "Install the engine into an environment of its own, from a wheel, a folder or by name. From a script: wait until it is there": "Installer le moteur dans son propre environnement, depuis un wheel, un dossier ou par son nom. Depuis un script : attendre qu'il soit là",
+    "Install the engine into an environment of its own, from a wheel or a folder. From a script: wait until it is there": "Installer le moteur dans son propre environnement, depuis un wheel ou un dossier. Depuis un script : attendre qu'il soit là",
     "kmm-...whl, or a folder": "kmm-...whl, ou un dossier",
     "Into": "Dans",
     "Install": "Installer",
@@ -331,7 +329,6 @@ MESSAGES = {
     "The installation cannot be started: {}": "L'installation ne peut pas démarrer : {}",
     "Choose a wheel of kmm, or a folder with it, to install the engine from": "Choisissez un wheel de kmm, ou un dossier qui le contient, pour installer le moteur",
     "In {} is neither a wheel of kmm nor the project itself": "Dans {} il n'y a ni wheel de kmm ni le projet lui-même",
-    "{} would have to be downloaded; allow online access in Blender's preferences (System), or choose a wheel or a folder": "{} devrait être téléchargé ; autorisez l'accès en ligne dans les préférences de Blender (Système), ou choisissez un wheel ou un dossier",
     "{} is neither a wheel nor a folder that is there": "{} n'est ni un wheel ni un dossier existant",
     "No Python 3.11 or later with venv was found; install one, or choose it at Python": "Aucun Python 3.11 ou plus récent avec venv n'a été trouvé ; installez-en un, ou choisissez-le à Python",
     "it ended without a word": "il s'est arrêté sans un mot",

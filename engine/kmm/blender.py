@@ -56,7 +56,7 @@ def addon_folder() -> Path:
     for folder in (package / "addon" / "blender_addon", package.parents[1] / "blender_addon"):
         if folder.is_dir():
             return folder
-    raise BlenderError("This kmm came without its Blender add-on; install it anew: pip install kmm")
+    raise BlenderError("This kmm came without its Blender add-on; install it anew from its wheel or checkout")
 
 
 def run(script: Path, job: dict[str, Any], blender: list[str], seconds: float = SECONDS) -> str:

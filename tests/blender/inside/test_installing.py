@@ -194,7 +194,7 @@ def test_folders_that_do_not_do_get_one_sentence(wheels: Path, tmp_path: Path) -
     [
         ("", "Choose a wheel"),
         ("/nowhere/at/all", "neither a wheel nor a folder"),
-        ("kmm", "online access"),
+        ("kmm", "neither a wheel nor a folder"),  # on the package index the name is not ours
         ("kmm; rm -rf /", "neither a wheel nor a folder"),
         ("EMPTY", "neither a wheel of kmm nor the project"),
     ],
@@ -207,14 +207,9 @@ def test_bad_sources_get_one_sentence(source: str, words: str, target: Path, tmp
     assert "\n" not in str(error.value) and not target.exists()
 
 
-def test_a_name_needs_no_folder_when_online() -> None:
-    assert installing.pip_arguments("kmm", True) == ["kmm[engine]"]
-    assert installing.pip_arguments("kmm==1.2.0", True) == ["kmm[engine]==1.2.0"]
-
-
 def test_the_operator_says_what_is_wrong(scene: object) -> None:
     with pytest.raises(RuntimeError, match="There is no program"):
-        bpy.ops.kmm.install_engine(source="kmm", python="/nowhere/python", target="/nowhere")
+        bpy.ops.kmm.install_engine(source=".", python="/nowhere/python", target="/nowhere")
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from kmm.data.blending import (
     bend_path,
     lead_steps,
     linger,
+    linger_at,
     scale_turn,
     with_arms,
 )
@@ -77,6 +78,18 @@ def test_a_held_pose_lasts_so_long_and_hardly_moves(before, after):
             assert np.linalg.norm(held.joints() - pose, axis=-1).max() < 0.03
     fastest = np.linalg.norm(np.diff(clip.joints(), axis=0), axis=-1).max()
     assert np.linalg.norm(np.diff(got.joints(), axis=0), axis=-1).max() < 1.05 * fastest
+
+
+@given(st.integers(5, 54), st.integers(5, 90))
+def test_a_pose_in_the_middle_is_held_and_all_else_goes_on(frame, frames):
+    clip = figure(2.0, left_arm=bump(60.0, 0.3, 1.7, -75.0))
+    got = linger_at(clip, frame, frames)
+    assert len(got) == len(clip) + frames
+    held = got.joints()[frame + 6 : frame + frames - 5]  # it comes to rest and goes on smoothly
+    sway = np.linalg.norm(clip.joints()[3:] - clip.joints()[:-3], axis=-1).max()
+    assert np.linalg.norm(held - clip.joints()[frame], axis=-1).max(initial=0) < sway
+    ends = got.joints()[[0, -1]] - clip.joints()[[0, -1]]
+    assert np.linalg.norm(ends, axis=-1).max() < 0.05
 
 
 @given(st.floats(0.5, 2.0), st.floats(-120, 120))

@@ -27,6 +27,7 @@ def test_a_script_has_pieces_for_all_it_asks_for(kinds, seed):
         assert set(script.kinds) <= set(kinds) - {"stand"} and 1 <= len(script.kinds) <= 3
         once = len(script.kinds) == 1 or script.kinds == ("walk_forward", ABOUT, "walk_forward")
         assert once or COUNTED.match(script.kinds[0]) or GOING.match(script.kinds[0])
+        assert not script.way or (len(script.kinds) > 1 and script.kinds[0].endswith("forward"))
         assert not (script.held and re.match("walk|run|few_steps", script.kinds[0]))
         around = scripts.among_standing(script.kinds, rng)
         assert tuple(k for k in around if k != "stand") == script.kinds

@@ -43,6 +43,7 @@ def test_the_right_side_gets_the_sentences_of_the_left(kind, seed):
         ([Action("punch_right", 0, 60, count=2)], "punch_left 2"),
         ([Action("walk_turn_right", 0, 60, -90.0)], "walk_turn_left"),
         ([Action("walk_forward", 0, 60), Action("stand", 60, 90)], "walk_forward+stand"),
+        ([Action("walk_forward", 0, 60), Action("walk_turn_right", 60, 90, -80.0)], "walk_turn_left"),
     ],
 )
 def test_speed_count_and_what_follows_choose_the_sentences(actions, name):
@@ -70,3 +71,10 @@ def test_styles_are_told_by_phrases_alone():
         describe([Action("walk_forward", 0, 60)], np.random.default_rng(i), style="zombie") for i in range(50)
     }
     assert not texts & set(SENTENCES["walk_forward"])
+
+
+def test_an_arm_that_is_up_for_the_whole_walk_is_up():
+    walk, arm = Action("walk_forward", 0, 90), Action("raise_lower_right", 5, 85, channel="arms")
+    assert key([walk], arm, np.random.default_rng(0)) == "walk_forward&raise_left"
+    texts = {describe([walk], np.random.default_rng(i), meanwhile=arm) for i in range(40)}
+    assert texts & {swap_left_right(t) for t in SENTENCES["walk_forward&raise_left"]}

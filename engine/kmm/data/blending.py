@@ -71,6 +71,14 @@ def linger(clip: Clip, before: float, after: float) -> Clip:
     return replace(clip, translation=translation, rotations=rotations, contacts=contacts, segments=())
 
 
+def linger_at(clip: Clip, frame: int, frames: int) -> Clip:
+    """The clip with its pose at `frame` held for so many frames more."""
+    back = frame - _held(frames, clip.fps, frame)
+    at = np.concatenate([np.arange(frame), back, np.arange(frame + 1, len(clip))])
+    translation, rotations, contacts = sample(clip, smooth(at, SETTLE * clip.fps))
+    return replace(clip, translation=translation, rotations=rotations, contacts=contacts, segments=())
+
+
 def _held(frames: int, fps: float, most: int) -> Array:
     """(frames + 1,) how far to go back into the clip, in frames, while a pose is held: 0 first, then to and fro."""
     at = np.arange(frames + 1) / fps

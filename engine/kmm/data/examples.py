@@ -16,6 +16,7 @@ from kmm.data.actions import Action
 from kmm.data.annotate import Segment, segments
 from kmm.data.grammar import SUBJECTS, pick
 from kmm.data.records import Caption, Recording
+from kmm.data.sentences import corner
 from kmm.data.wording import describe, side_of
 
 #: The sets' action labels that are one kind of action over the whole clip, so that its wordings apply.
@@ -150,6 +151,8 @@ def _kind(segment: Segment) -> str:
         return "meanwhile"
     if len(names) == 1:
         return names[0]
+    if (turn := corner(segment.actions)) is not None:
+        return turn.kind
     going_back = names[0] == names[-1] == "walk_forward" and len(names) == 3 and names[1].endswith(" 180")
     return " then ".join(names) if going_back or set(names) == {"walk_forward", "stand"} else "sequence"
 

@@ -16,14 +16,18 @@ from dataclasses import replace
 import numpy as np
 
 from kmm.clip import FPS, Clip
-from kmm.data.blending import bend_path, linger, scale_turn, with_arms
+from kmm.data.blending import bend_path, linger, linger_at, scale_turn, with_arms
 from kmm.data.pieces import INSIDE, LONGEST, SHORTEST, SLACK, Piece, Pieces, pose_space, reachable
 from kmm.data.records import Recording
 from kmm.data.scripts import ABOUT, Scripts
 from kmm.editing import concatenate
+from kmm.skeleton import JOINT_INDEX
 
 STANDS = 0.3  #: share of pieces that are standing still: where one stops, and from where one sets off
-BENT, ARMED = 0.35, 0.1  #: shares of walks that are bent, and of steady pieces that get other arms
+BENT, ARMED = (
+    0.35,
+    0.1,
+)  #: shares of walks that are bent as they wander, and of steady pieces that get other arms
 AGAIN = 0.15  #: share of jumps, kicks and the like that are done once more
 RETIMED, SPEEDS = 0.3, (0.75, 1.3)  #: share of pieces that are played slower or faster, and by how much
 #: Share of walks that are made a slow or a fast one, their metres a second, and how much faster they may be played.
@@ -34,6 +38,7 @@ GAIT_WEIGHT = 2.0  #: most sequences that people ask for have a walk in them
 ASKED = 0.7  #: share of motions that are one thing as people ask for it
 ANGLES = (45.0, 90.0, 90.0, 90.0, 135.0, 180.0, 180.0, 180.0, 270.0, 360.0)  #: turns that people ask for
 HOLD = (0.0, 2.6)  #: seconds that poses at the ends are held
+WRISTS = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
 SCALED = 0.8  #: share of turns made as large as one of these
 
 
@@ -57,7 +62,7 @@ class Joiner:
     def wander(self, rng: np.random.Generator, seconds: float) -> Clip | None:
         """A motion of about `seconds` that does one thing after another."""
         piece = self.pieces.draw(rng, self._kind(rng, None))
-        parts = [self._entered(piece, rng)]
+        parts = [_wandering(piece, self._entered(piece, rng), rng)]
         while sum(map(len, parts)) < seconds * FPS:
             for _ in range(KINDS_TRIED):
                 kind = piece.kind if not piece.steady and rng.random() < AGAIN else self._kind(rng, piece)
@@ -66,7 +71,7 @@ class Joiner:
             else:
                 break
             parts[-1], piece, part = found
-            parts.append(part)
+            parts.append(_wandering(piece, part, rng))
         return concatenate(*parts).canonical() if len(parts) > 1 else None
 
     def asked(self, rng: np.random.Generator) -> Clip | None:
@@ -74,7 +79,13 @@ class Joiner:
         script = self.scripts.draw(rng)
         if script.held and (clip := self._acted(script.kinds, rng, held=True)) is not None:
             return linger(clip, *rng.uniform(*HOLD, size=2))
-        return self._acted(self.scripts.among_standing(script.kinds, rng), rng)
+        kinds = script.kinds if script.way else self.scripts.among_standing(script.kinds, rng)
+        clip = self._acted(kinds, rng)
+        if clip is not None and script.way:
+            clip = bend_path(clip, *(_corner if script.way == "corner" else _circle)(len(clip), rng))
+        if clip is not None and script.arms and self.pieces.gestures:
+            clip = self._with_arms_up(clip, rng)
+        return clip
 
     def _acted(self, kinds: Sequence[str], rng: np.random.Generator, held: bool = False) -> Clip | None:
         """Pieces of these kinds in a row; `held`: from a calm pose to a calm pose. None where they do not fit."""
@@ -99,7 +110,7 @@ class Joiner:
     def _entered(
         self, piece: Piece, rng: np.random.Generator, at: int | None = None, stop: int | None = None
     ) -> Clip:
-        """The piece from frame `at` on, with room to be left; steady ones cut, bent, given other arms."""
+        """The piece from frame `at` on, with room to be left; steady ones cut, at times with other arms."""
         clip = self.pieces.clip(piece)
         start = max(0, piece.start - SLACK) if at is None else at
         stop = min(len(clip), piece.end + SLACK) if stop is None else stop
@@ -113,13 +124,21 @@ class Joiner:
             part = scale_turn(part, 180.0 / abs(piece.amount))
         elif piece.kind.startswith("turn_") and rng.random() < SCALED:
             part = scale_turn(part, _share(piece.amount, rng))
-        if piece.kind.startswith(("walk_forward", "run_forward")) and rng.random() < BENT:
-            part = bend_path(part, *_bend(len(part), rng))
         if piece.steady and self.pieces.gestures and rng.random() < ARMED:
             side, arms = self._arms(rng)
             if len(arms) <= len(part):
                 part = with_arms(part, arms, side, int(rng.integers(len(part) - len(arms) + 1)))
         return part
+
+    def _with_arms_up(self, clip: Clip, rng: np.random.Generator) -> Clip:
+        """The clip with an arm or both up for most of it."""
+        side, arms = self._arms(rng)
+        highest = int(arms.joints()[:, WRISTS, 2].max(-1).argmax())
+        frames = round(len(clip) * float(rng.uniform(0.6, 1.0))) - len(arms)
+        if frames > 0:
+            arms = linger_at(arms, highest, frames)
+        fits = len(arms) <= len(clip)
+        return with_arms(clip, arms, side, int(rng.integers(len(clip) - len(arms) + 1))) if fits else clip
 
     def _arms(self, rng: np.random.Generator) -> tuple[str, Clip]:
         """A gesture, mirrored or not, of one arm at times though both made it, and at times slower."""
@@ -166,6 +185,27 @@ def _tempo(kind: str, part: Clip, rng: np.random.Generator) -> float:
         pace = np.linalg.norm(np.diff(part.translation[:, :2], axis=0), axis=-1).mean() * part.fps
         return float(np.clip(rng.uniform(*PACES[rng.integers(2)]) / max(pace, 0.1), *FASTER))
     return float(rng.uniform(*SPEEDS)) if rng.random() < RETIMED else 1.0
+
+
+def _wandering(piece: Piece, part: Clip, rng: np.random.Generator) -> Clip:
+    """Walks and runs bent now and then."""
+    if piece.kind.startswith(("walk_forward", "run_forward")) and rng.random() < BENT:
+        return bend_path(part, *_bend(len(part), rng))
+    return part
+
+
+def _corner(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
+    """Degrees of a corner, mostly a square one, and the frames over which to turn."""
+    degrees = float(rng.choice((90.0, 180.0), p=(0.75, 0.25)) * rng.uniform(0.85, 1.15))
+    span = min(frames - 1, round(degrees / rng.uniform(50.0, 85.0) * FPS))
+    start = int(rng.integers(frames - span))
+    return degrees * (1 if rng.random() < 0.5 else -1), start, start + span
+
+
+def _circle(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
+    """Degrees of going round all the time, and all frames."""
+    degrees = float(rng.uniform(50.0, 80.0)) * frames / FPS
+    return degrees * (1 if rng.random() < 0.5 else -1), 0, frames
 
 
 def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:

@@ -1,4 +1,4 @@
-"""What people ask for, as kinds of action in a row: one thing, once or some times, or there and back."""
+"""What people ask for, as kinds of action in a row: one thing, once or some times, some way, with an arm up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BACK = 0.08  #: share of scripts that are: going, turning about, coming back
+#: Shares of scripts that are going, turning about and back; going round a corner or a circle; going with arms up.
+BACK, AROUND, ARMS_UP = 0.06, 0.14, 0.07
 ABOUT = "about"  #: kind of pieces that are made a half turn
 #: Kinds that are asked for more often than others, and how much more.
 POPULAR = re.compile(
@@ -24,10 +25,16 @@ HELD = 0.6  #: share of other actions around which a pose is held
 
 @dataclass(frozen=True)
 class Script:
-    """Kinds of pieces in order; held: the poses at both ends are held for a while, else one may stand there."""
+    """Kinds of pieces in order, and what is done to the whole.
+
+    held: the poses at both ends are held for a while, else one may stand there. way: "corner" or "circle" for walks
+    and runs that go round one. arms: whether arms are up meanwhile.
+    """
 
     kinds: tuple[str, ...]
     held: bool = False
+    way: str = ""
+    arms: bool = False
 
 
 class Scripts:
@@ -36,18 +43,29 @@ class Scripts:
     def __init__(self, kinds: Sequence[str]) -> None:
         self.names = sorted(set(kinds) - {"stand"})
         self.stand = "stand" in kinds
+        self.gaits = [k for k in ("walk_forward", "run_forward") if k in kinds]
         weight = np.array([OFTEN if POPULAR.match(k) else 1.0 for k in self.names])
         weight[[k in MOST for k in self.names]] = MOST_OFTEN
         self.weight = weight / weight.sum()
 
     def draw(self, rng: np.random.Generator) -> Script:
-        if rng.random() < BACK and {ABOUT, "walk_forward"} <= set(self.names):
+        chance = rng.random()
+        if chance < BACK and {ABOUT, "walk_forward"} <= set(self.names):
             return Script(("walk_forward", ABOUT, "walk_forward"))
+        if BACK <= chance < BACK + AROUND and self.gaits:
+            way = ("corner", "circle")[rng.integers(2)]
+            return Script((self._gait(rng),) * (3 if way == "circle" else 2), way=way)
+        if 0 <= chance - BACK - AROUND < ARMS_UP and self.gaits:
+            return Script((self._gait(rng),) * int(rng.integers(1, 3)), arms=True)
         kind = self.names[rng.choice(len(self.names), p=self.weight)]
         again = COUNTED.match(kind) or GOING.match(kind)
         kinds = [kind] * (1 + int(rng.choice(3, p=TIMES)) if again else 1)
         held = not GOING.match(kind) and kind != "few_steps" and rng.random() < HELD
         return Script(tuple(kinds), bool(held))
+
+    def _gait(self, rng: np.random.Generator) -> str:
+        """Walking, or now and then running."""
+        return self.gaits[0 if rng.random() < 0.7 else -1]
 
     def among_standing(self, kinds: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
         """These kinds, as often as is likely with standing before and after them."""

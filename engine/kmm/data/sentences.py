@@ -30,13 +30,22 @@ _RIGHT = re.compile(r"(^|_)right($|_)")
 def key(actions: Sequence[Action], meanwhile: Action | None, rng: np.random.Generator) -> str:
     """Under what sentences for these actions are found, the right taken for the left; nothing may be found there."""
     kinds = [_leftward(a.kind) for a in actions]
-    if meanwhile is not None:
-        return f"{_single(actions[-1], rng)}&{_leftward(meanwhile.kind)}"
+    if meanwhile is not None:  # an arm that is up and comes down at the end is up
+        return f"{_single(actions[-1], rng)}&{_leftward(meanwhile.kind).replace('raise_lower', 'raise')}"
     if len(actions) == 1:
         return _single(actions[0], rng)
     if len(actions) == 3 and kinds[0] == kinds[2] == "walk_forward" and "turn" in kinds[1]:
         return "there_and_back" if abs(abs(actions[1].amount) - 180) < BACK else ""
+    if corner(actions):
+        return "walk_turn_left"
     return "+".join(_single(a, rng) for a in actions)
+
+
+def corner(actions: Sequence[Action]) -> Action | None:
+    """The turn of a walk that goes round one corner, perhaps straight before and after it; None for anything else."""
+    turns = [a for a in actions if re.fullmatch("walk_turn_(left|right)", a.kind)]
+    straight = all(a.kind == "walk_forward" and not a.count for a in actions if a not in turns)
+    return turns[0] if len(turns) == 1 and straight and abs(turns[0].amount) < 155 else None
 
 
 def draw(actions: Sequence[Action], meanwhile: Action | None, rng: np.random.Generator) -> str | None:

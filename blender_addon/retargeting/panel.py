@@ -13,6 +13,7 @@ from ..translations import CONTEXT
 from .settings import KMM_MappedRig
 
 BODY = tuple(role for role in SIDED if role not in FINGERS + TWISTS)
+NAME_SHARE = 0.4  #: of a line: the longest name of a part of the body, and the button that adds a bone
 
 
 class KMM_UL_targets(bpy.types.UIList):
@@ -24,8 +25,8 @@ class KMM_UL_targets(bpy.types.UIList):
             row.label(text="(deleted)", icon="ERROR")
             return
         row.prop(item, "use", text="")
-        row.label(text=item.object.name, icon="ARMATURE_DATA")
-        row.label(text=item.title, icon="ERROR" if item.problems else "NONE")
+        row.label(text=item.object.name, translate=False, icon="ARMATURE_DATA")
+        row.label(text=item.title, translate=False, icon="ERROR" if item.problems else "NONE")
 
 
 class VIEW3D_PT_kmm_retarget(panel.Sidebar, bpy.types.Panel):
@@ -108,11 +109,11 @@ class VIEW3D_PT_kmm_bone_map(panel.Sidebar, bpy.types.Panel):
         for row in rig.rows:
             rows.setdefault(row.role, []).append(row)
         for role in MIDLINE:
-            line = layout.split(factor=0.3, align=True)
+            line = layout.split(factor=NAME_SHARE, align=True)
             self._draw_name(line, role)
             self._draw_bones(line, rig, rows.get(role, []))
         for part in BODY + (TWISTS + FINGERS if fingers else ()):
-            line = layout.split(factor=0.3, align=True)
+            line = layout.split(factor=NAME_SHARE, align=True)
             self._draw_name(line, part)
             both = line.column(align=True)
             for side in SIDES:

@@ -57,8 +57,7 @@ def site_packages(python: Path) -> Iterator[Path]:
     """Where this interpreter's packages may be."""
     # not resolved: in a virtual environment the interpreter is a link, and its place is what counts
     if python.is_file():
-        version = re.search(
-            r"python3\.\d+", python.resolve().name
-        )  # others' may be left from a Python that is gone
+        # others' packages may be left from a Python that is gone
+        version = re.search(r"python3\.\d+", python.resolve().name)
         yield from python.parent.parent.glob(f"lib/{version[0] if version else 'python3*'}/site-packages")
         yield from (python.parent / "Lib/site-packages", python.parent.parent / "Lib/site-packages")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+_RIGHT = re.compile(r"(^|_)right($|_)")
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,22 @@ class Action:
 
     def __len__(self) -> int:
         return self.end - self.start
+
+
+def turn_size(degrees: float) -> str:
+    """What people call a turn of so many degrees; a size between the named ones gets no exact word."""
+    size = abs(degrees)
+    named = {45: 17, 90: 16, 180: 25, 270: 20, 360: 30}
+    for angle, tolerance in named.items():
+        if abs(size - angle) < tolerance:
+            return str(angle)
+    between = {106: "some", 155: "135", 250: "225", 330: "315"}
+    return next((name for limit, name in between.items() if size <= limit), "more")
+
+
+def leftward(kind: str) -> str:
+    """The kind for the left, of one for the right."""
+    return _RIGHT.sub(r"\1left\2", kind)
 
 
 def runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from kmm.data import gestures, posture
 from kmm.data.actions import Action
 from kmm.data.locomotion import locomotion
 from kmm.data.records import Caption
-from kmm.data.signals import Signals, signals, smooth
+from kmm.data.signals import Signals, fastest, signals, smooth
 from kmm.data.wording import describe
 
 SHORTEST, LONGEST = 0.8, 10.0  # seconds of one caption
@@ -89,7 +89,7 @@ def segments(clip: Clip) -> list[Segment]:
     longest = LONGEST * fps
     again = _repeated(found, fps)
     out += [Segment(x.start, x.end, (x,)) for x in again]
-    out += _with_stillness(found, found, s) + _with_stillness(again, found, s)
+    out += _with_stillness([*found, *again], found, s)
     sequence = [x for x in found if x.channel == "body" or _alone(x, body, s)]
     for i in range(len(sequence)):
         for count in (2, 3):
@@ -119,8 +119,7 @@ def _repeated(found: list[Action], fps: float) -> list[Action]:
 def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> list[Segment]:
     """Actions with the stillness around them: who is asked to do one thing for long does it and then holds still."""
     most, near = round(STILL * s.fps), round(NEAR * s.fps)
-    speed = np.linalg.norm(np.gradient(s.joints, axis=0), axis=-1).max(-1) * s.fps
-    calm = smooth(speed, 0.1 * s.fps) < CALM
+    calm = smooth(fastest(s), 0.1 * s.fps) < CALM
     doing = [x for x in found if x.kind not in HELD]
     out = []
     for x in actions:

@@ -66,15 +66,17 @@ def linger(clip: Clip, before: float, after: float) -> Clip:
     """The clip with its first and its last pose held for so many seconds; they sway a little, as people do."""
     most = (len(clip) - 1) // 2
     lead, tail = (_held(round(seconds * clip.fps), clip.fps, most) for seconds in (before, after))
-    at = np.concatenate([lead[::-1], np.arange(1, len(clip) - 1), len(clip) - 1 - tail])
-    translation, rotations, contacts = sample(clip, smooth(at, SETTLE * clip.fps))
-    return replace(clip, translation=translation, rotations=rotations, contacts=contacts, segments=())
+    return _played(clip, np.concatenate([lead[::-1], np.arange(1, len(clip) - 1), len(clip) - 1 - tail]))
 
 
 def linger_at(clip: Clip, frame: int, frames: int) -> Clip:
     """The clip with its pose at `frame` held for so many frames more."""
     back = frame - _held(frames, clip.fps, frame)
-    at = np.concatenate([np.arange(frame), back, np.arange(frame + 1, len(clip))])
+    return _played(clip, np.concatenate([np.arange(frame), back, np.arange(frame + 1, len(clip))]))
+
+
+def _played(clip: Clip, at: Array) -> Clip:
+    """The clip at these frames of its own, coming to rest and going on smoothly."""
     translation, rotations, contacts = sample(clip, smooth(at, SETTLE * clip.fps))
     return replace(clip, translation=translation, rotations=rotations, contacts=contacts, segments=())
 

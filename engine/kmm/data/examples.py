@@ -12,11 +12,11 @@ from typing import TypedDict
 
 import numpy as np
 
-from kmm.data.actions import Action
+from kmm.data.actions import Action, turn_size
 from kmm.data.annotate import Segment, segments
 from kmm.data.grammar import SUBJECTS, pick
 from kmm.data.records import Caption, Recording
-from kmm.data.sentences import corner
+from kmm.data.sentences import TURNS, corner, there_and_back
 from kmm.data.wording import describe, side_of
 
 #: The sets' action labels that are one kind of action over the whole clip, so that its wordings apply.
@@ -153,15 +153,16 @@ def _kind(segment: Segment) -> str:
         return names[0]
     if (turn := corner(segment.actions)) is not None:
         return turn.kind
-    going_back = names[0] == names[-1] == "walk_forward" and len(names) == 3 and names[1].endswith(" 180")
-    return " then ".join(names) if going_back or set(names) == {"walk_forward", "stand"} else "sequence"
+    if there_and_back(segment.actions):
+        return "there_and_back"
+    return " then ".join(names) if set(names) == {"walk_forward", "stand"} else "sequence"
 
 
 def _fine(action: Action) -> str:
     kind = action.kind
     if re.match("turn|walk_turn", kind):
-        near = next((a for a in (90, 180, 360) if abs(abs(action.amount) - a) < 25), None)
-        return f"{kind} {near}" if near and (kind.startswith("turn") or near == 180) else kind
+        size = turn_size(action.amount)
+        return f"{kind} {size}" if size == "180" or (size in TURNS and kind.startswith("turn")) else kind
     if action.count > 1 and re.fullmatch(
         "walk_forward|jump|jump_forward|squat|(kick|punch)_(left|right)", kind
     ):

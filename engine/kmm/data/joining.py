@@ -24,10 +24,8 @@ from kmm.editing import concatenate
 from kmm.skeleton import JOINT_INDEX
 
 STANDS = 0.3  #: share of pieces that are standing still: where one stops, and from where one sets off
-BENT, ARMED = (
-    0.35,
-    0.1,
-)  #: shares of walks that are bent as they wander, and of steady pieces that get other arms
+#: Shares of walks that are bent as they wander, and of steady pieces that get other arms.
+BENT, ARMED = 0.35, 0.1
 AGAIN = 0.15  #: share of jumps, kicks and the like that are done once more
 RETIMED, SPEEDS = 0.3, (0.75, 1.3)  #: share of pieces that are played slower or faster, and by how much
 #: Share of walks that are made a slow or a fast one, their metres a second, and how much faster they may be played.

@@ -17,7 +17,7 @@ from kmm.data.annotate import actions
 from kmm.data.derived import derive
 from kmm.data.records import Recording
 from kmm.data.scripts import ABOUT
-from kmm.data.signals import Signals, signals
+from kmm.data.signals import fastest, signals
 
 PLAIN = (None, "normal", "neutral")  #: styles whose motion is described by its action alone
 #: Actions whose walking, turning and jumping is not what these words mean alone.
@@ -81,6 +81,7 @@ class Pieces:
         if len(clip) < 2:
             return
         s = signals(clip)
+        calm = np.flatnonzero(fastest(s) < CALM)
         for action in actions(s):
             if kinds is not None and not kinds.match(action.kind):
                 continue
@@ -90,7 +91,7 @@ class Pieces:
                 self.gestures.append((side, clip.slice(action.start, action.end)))
             if action.channel == "body" or whole:
                 piece = Piece(
-                    index, False, action.kind, action.start, action.end, action.amount, calm_around(s, action)
+                    index, False, action.kind, action.start, action.end, action.amount, _around(calm, action)
                 )
                 self.kinds[action.kind].append(piece)
 
@@ -128,10 +129,8 @@ class Pieces:
         return np.arange(max(0, piece.start - SLACK), min(last, len(self.space(piece))))
 
 
-def calm_around(s: Signals, action: Action) -> tuple[int, int] | None:
-    """The last calm frame before an action and the first after it, None where there is none near."""
-    fastest = np.linalg.norm(np.gradient(s.joints, axis=0), axis=-1).max(-1) * s.fps
-    calm = np.flatnonzero(fastest < CALM)
+def _around(calm: NDArray[np.integer], action: Action) -> tuple[int, int] | None:
+    """The last of the calm frames before an action and the first after it, None where there is none near."""
     before = calm[(calm >= action.start - ROOM) & (calm <= action.start + INSIDE)]
     after = calm[(calm >= action.end - 1 - INSIDE) & (calm <= action.end + ROOM)]
     return (int(before[-1]), int(after[0]) + 1) if len(before) and len(after) else None

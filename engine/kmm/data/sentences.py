@@ -13,29 +13,25 @@ from importlib.resources import files
 
 import numpy as np
 
-from kmm.data.actions import Action
+from kmm.data.actions import Action, leftward, turn_size
 from kmm.data.grammar import pick
 
 SENTENCES: dict[str, list[str]] = tomllib.loads(
     files("kmm.data").joinpath("sentences.toml").read_text(encoding="utf-8")
 )["sentences"]
 GENERIC = 0.3  #: share of turns by a named angle that are told without it
-#: Degrees of a quarter turn, an about-turn and a whole turn, and how far off these words are still true.
-QUARTER, HALF, WHOLE = (90, 15), (180, 25), (360, 30)
+TURNS = {"90": "turn_left 90", "180": "turn_around", "360": "turn_left 360"}  #: by what they are called
 BACK = 35  #: degrees that who comes back may be off the way that was come
-
-_RIGHT = re.compile(r"(^|_)right($|_)")
 
 
 def key(actions: Sequence[Action], meanwhile: Action | None, rng: np.random.Generator) -> str:
     """Under what sentences for these actions are found, the right taken for the left; nothing may be found there."""
-    kinds = [_leftward(a.kind) for a in actions]
     if meanwhile is not None:  # an arm that is up and comes down at the end is up
-        return f"{_single(actions[-1], rng)}&{_leftward(meanwhile.kind).replace('raise_lower', 'raise')}"
+        return f"{_single(actions[-1], rng)}&{leftward(meanwhile.kind).replace('raise_lower', 'raise')}"
     if len(actions) == 1:
         return _single(actions[0], rng)
-    if len(actions) == 3 and kinds[0] == kinds[2] == "walk_forward" and "turn" in kinds[1]:
-        return "there_and_back" if abs(abs(actions[1].amount) - 180) < BACK else ""
+    if there_and_back(actions):
+        return "there_and_back"
     if corner(actions):
         return "walk_turn_left"
     return "+".join(_single(a, rng) for a in actions)
@@ -48,18 +44,21 @@ def corner(actions: Sequence[Action]) -> Action | None:
     return turns[0] if len(turns) == 1 and straight and abs(turns[0].amount) < 155 else None
 
 
+def there_and_back(actions: Sequence[Action]) -> bool:
+    """Whether these are a walk ahead, a turn about, and the walk back."""
+    if [a.kind for a in actions[::2]] != ["walk_forward"] * 2 or len(actions) != 3:
+        return False
+    return "turn_" in actions[1].kind and abs(abs(actions[1].amount) - 180) < BACK
+
+
 def draw(actions: Sequence[Action], meanwhile: Action | None, rng: np.random.Generator) -> str | None:
     """A sentence for actions that follow one another, left for right where these are for the right; or None."""
     found = SENTENCES.get(key(actions, meanwhile, rng))
     return pick(found, rng) if found else None
 
 
-def _leftward(kind: str) -> str:
-    return _RIGHT.sub(r"\1left\2", kind)
-
-
 def _single(action: Action, rng: np.random.Generator) -> str:
-    kind = _leftward(action.kind)
+    kind = leftward(action.kind)
     if kind == "turn_left":
         return _turn(abs(action.amount), rng)
     if kind == "walk_turn_left" and abs(action.amount) > 155:
@@ -72,8 +71,7 @@ def _single(action: Action, rng: np.random.Generator) -> str:
 
 
 def _turn(degrees: float, rng: np.random.Generator) -> str:
-    named = {QUARTER: "turn_left 90", HALF: "turn_around", WHOLE: "turn_left 360"}
-    for (angle, off), name in named.items():
-        if abs(degrees - angle) < off and rng.random() >= GENERIC:
-            return name
+    name = TURNS.get(turn_size(degrees))
+    if name is not None and rng.random() >= GENERIC:
+        return name
     return "turn_left" if degrees < 200 else ""

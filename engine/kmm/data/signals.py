@@ -34,6 +34,11 @@ def smooth(x: Array, sigma: float) -> Array:
     return np.stack(columns, axis=-1).reshape(x.shape)
 
 
+def fastest(s: Signals) -> Array:
+    """(T,) metres a second of the joint that moves fastest."""
+    return np.asarray(np.linalg.norm(rate(s.joints, s.fps), axis=-1).max(-1))
+
+
 def rate(x: Array, fps: float) -> Array:
     """Time derivative along axis 0, per second."""
     return np.gradient(x, axis=0) * fps if len(x) > 1 else np.zeros_like(x)

@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from kmm.data import sentences
-from kmm.data.actions import Action
+from kmm.data.actions import Action, leftward, turn_size
 from kmm.data.grammar import Rules, conjugate, expand, pick, sentence
 
 _WORDINGS: dict[str, Rules] = tomllib.loads(
@@ -33,17 +33,6 @@ def side_of(kind: str) -> str:
     """ "left", "right" or "" for a kind."""
     found = SIDE.search(kind)
     return found[1] if found else ""
-
-
-def turn_size(degrees: float) -> str:
-    """The rules that word a turn of so many degrees end so; a size between the named ones gets no exact word."""
-    size = abs(degrees)
-    named = {45: 17, 90: 16, 180: 25, 270: 20, 360: 30}
-    for angle, tolerance in named.items():
-        if abs(size - angle) < tolerance:
-            return str(angle)
-    between = {106: "some", 155: "135", 250: "225", 330: "315"}
-    return next((name for limit, name in between.items() if size <= limit), "more")
 
 
 def _rules(action: Action, gait: str = "") -> Rules:
@@ -65,7 +54,7 @@ def _rules(action: Action, gait: str = "") -> Rules:
 
 def phrase(action: Action, rng: np.random.Generator) -> str:
     """A verb phrase for one action, verbs not conjugated yet: "{walk} slowly to the left"."""
-    kind = re.sub(r"(^|_)right($|_)", r"\1left\2", action.kind)
+    kind = leftward(action.kind)
     gait, _, way = kind.partition("_")
     going = gait in ("walk", "run") and way in GOING
     rules = _rules(action, gait if going else "")

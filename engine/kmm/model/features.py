@@ -28,6 +28,11 @@ ROTATIONS, CONTACTS = slice(4, 136), slice(136, 140)
 Array = NDArray[np.floating]
 
 
+def rotation(joint: int) -> slice:
+    """Where a joint's rotation is."""
+    return slice(ROTATIONS.start + 6 * joint, ROTATIONS.start + 6 * joint + 6)
+
+
 @dataclass(frozen=True)
 class RootState:
     """Heading (radians) and pelvis position (metres) on the floor after the frames decoded so far."""

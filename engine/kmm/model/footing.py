@@ -42,9 +42,8 @@ class Footing:
             moved = np.flatnonzero(np.abs(shift).max(-1) > 1e-6)
             if len(moved):
                 turned = shift_foot(foot.leg, joints[moved], world[moved], shift[moved], held[moved])
-                for number, joint in enumerate((foot.leg.hip, foot.leg.knee, foot.leg.ankle)):
-                    at = ft.ROTATIONS.start + 6 * joint
-                    out[moved, at : at + 6] = rot.as_6d(turned[:, number]).reshape(-1, 6)
+                for number, joint in enumerate(foot.leg.chain[1:]):
+                    out[moved, ft.rotation(joint)] = rot.as_6d(turned[:, number]).reshape(-1, 6)
         return out
 
 

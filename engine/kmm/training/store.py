@@ -66,6 +66,5 @@ class Store:
         for group in (ft.TURN, ft.STEP, ft.HEIGHT, ft.CONTACTS):
             std[group] = std[group].mean()
         for joint in range(22):
-            rotation = slice(4 + 6 * joint, 10 + 6 * joint)
-            std[rotation] = np.maximum(std[rotation].mean(), 0.1)
+            std[ft.rotation(joint)] = np.maximum(std[ft.rotation(joint)].mean(), 0.1)
         return mean.astype(np.float32), std.astype(np.float32)

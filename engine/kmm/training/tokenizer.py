@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from kmm.foot_lock import LEGS
 from kmm.model import features as ft
 from kmm.model import kinematics as kin
 from kmm.model.tokenizer import Tokenizer
-from kmm.skeleton import JOINT_INDEX
 from kmm.training.store import Store
 
 #: Weights of the losses. Positions and path are metres, so they come out small beside normalised features. Without
@@ -26,13 +26,9 @@ BETA = (
 )
 LONG, SHORT = 64, 24  #: frames of a window
 EXCHANGED = 0.25  #: share of windows with an upper body from another one
-_LEGS = {
-    JOINT_INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ("hip", "knee", "ankle", "foot")
-}
+_LOWER = {joint for leg in LEGS for joint in (*leg.chain, leg.toe)}
 #: Features of all joints above the pelvis but the legs'.
-UPPER = np.concatenate(
-    [np.arange(4 + 6 * j, 10 + 6 * j) for j in range(1, len(JOINT_INDEX)) if j not in _LEGS]
-)
+UPPER = np.concatenate([np.r_[ft.rotation(joint)] for joint in range(22) if joint not in _LOWER])
 
 
 class TokenizerStage:

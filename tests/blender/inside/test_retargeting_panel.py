@@ -252,8 +252,8 @@ def test_several_rigs_follow_live(stream: ModuleType, scene: bpy.types.Scene) ->
     assert takers[0].armature.animation_data.action == before[0]
 
 
-def test_rigs_follow_when_a_part_is_made_anew(stream: ModuleType, scene: bpy.types.Scene) -> None:
-    """Outside the part their keys are the same to the bit; within they do as KMM's own character does."""
+def following(scene: bpy.types.Scene) -> list[rigs.Character]:
+    """Three rigs that follow the character live, the first by Euler angles."""
     takers = [rigs.built(kind) for kind in ("mixamo", "vrm", "unreal4")]
     for bone in takers[0].armature.pose.bones:
         bone.rotation_mode = "YXZ"
@@ -262,6 +262,12 @@ def test_rigs_follow_when_a_part_is_made_anew(stream: ModuleType, scene: bpy.typ
     for taker in takers:
         settings.targets.add().object = taker.armature
     select()
+    return takers
+
+
+def test_rigs_follow_when_a_part_is_made_anew(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Outside the part their keys are the same to the bit; within they do as KMM's own character does."""
+    takers = following(scene)
     blocks = scene.kmm.blocks
     for prompt in (PROMPT, "a person jumps"):
         bpy.ops.kmm.block_add(prompt=prompt)
@@ -312,14 +318,7 @@ def test_rigs_follow_when_a_part_is_made_anew(stream: ModuleType, scene: bpy.typ
 @pytest.mark.parametrize("given", ["MOTION", "POSES"])
 def test_rigs_follow_when_a_gap_is_filled(stream: ModuleType, scene: bpy.types.Scene, given: str) -> None:
     """Those that wear the whole of it: around the gap and at the key poses in it their keys stay to the bit."""
-    takers = [rigs.built(kind) for kind in ("mixamo", "vrm", "unreal4")]
-    for bone in takers[0].armature.pose.bones:
-        bone.rotation_mode = "YXZ"
-    settings = scene.kmm_retargeting
-    settings.live, settings.feet = True, False
-    for taker in takers:
-        settings.targets.add().object = taker.armature
-    select()
+    takers = following(scene)
     bpy.ops.kmm.generate(prompt=PROMPT, seconds=4.0, seed=2)
     own = scene.kmm.character
     if given == "POSES":  # the user has thinned the keys out on all of them

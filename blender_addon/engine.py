@@ -16,7 +16,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 
-from .installing import NO_CONSOLE, python_environment
+from .processes import NO_CONSOLE, python_environment
 
 START_SECONDS = 300.0  #: an engine that is neither ready nor dead by then is given up
 STOP_SECONDS = 5.0  #: an engine that was asked to stop and has not by then is killed

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,8 +21,8 @@ from pathlib import Path
 
 from bpy.app.translations import pgettext_rpt as _
 
-#: For subprocess: a Blender without a console would otherwise open one for the other program (Windows).
-NO_CONSOLE = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+from .processes import NO_CONSOLE, interrupt_tree, kill_tree, python_environment
+
 #: Short, for torch has paths that are so long that Windows has no room for a long one before them.
 TARGET = Path("~/.kmm")
 END_SECONDS = 5.0  #: a program that was told to end and has not by then is killed
@@ -236,12 +235,6 @@ def pip_environment(outer: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PYTHONNOUSERSITE": "1", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
-def python_environment(outer: Mapping[str, str]) -> dict[str, str]:
-    """The environment for another Python: without what is meant for the one here, and with UTF-8 in all it writes."""
-    kept = {k: v for k, v in outer.items() if k not in ("PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")}
-    return kept | {"PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1"}
-
-
 def python_of(environment: Path) -> Path:
     """The interpreter of a virtual environment."""
     return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -285,27 +278,6 @@ def works(python: Path) -> bool:
         python.parent.parent / "Lib/site-packages",
     ]
     return python.is_file() and any((packages / "pip").is_dir() for packages in libraries)
-
-
-def interrupt_tree(process: subprocess.Popen[bytes]) -> None:
-    """Ask a program and what it started to end, as Ctrl-C does: pip then removes what it has half unpacked."""
-    if os.name == "nt":  # only a program with the same console can be asked
-        kill_tree(process)
-    else:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
-
-
-def kill_tree(process: subprocess.Popen[bytes]) -> None:
-    """End a program and what it started."""
-    if os.name == "nt":
-        subprocess.Popen(
-            ["taskkill", "/F", "/T", "/PID", str(process.pid)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, creationflags=NO_CONSOLE,
-        )  # fmt: skip
-    else:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _pythons() -> Iterator[Path]:

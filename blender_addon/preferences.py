@@ -59,7 +59,7 @@ class KMM_OT_find_engine(bpy.types.Operator):
         found = find_python("")
         if found is None:
             self.report(
-                {"ERROR"}, "No Python with the engine was found; install it, then choose its Python here"
+                {"ERROR"}, "No engine was found on this computer; install it, or choose its Python here"
             )
             return {"CANCELLED"}
         of(context).python = str(found)

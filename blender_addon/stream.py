@@ -42,8 +42,8 @@ def start_engine(context: bpy.types.Context) -> None:
         chosen, weights, idle_minutes = preferences.get(context)
         python = find_python(chosen)
         if python is None:
-            what = _("There is no program {}") if chosen else _("No Python with the engine was found")
-            todo = _("install the engine (panel Engine), or choose its Python in the preferences")
+            what = _("There is no program {}") if chosen else _("The engine is not installed")
+            todo = _("install it (panel Engine), or choose its Python in the preferences")
             raise UserError(f"{what.format(chosen)}; {todo}")
         try:
             engine.start(Command(python, weights, idle_minutes))

@@ -287,9 +287,9 @@ MESSAGES = {
     "The engine had nothing to do for long and has ended; it starts again when needed": "Die Engine hatte lange nichts zu "
     "tun und hat sich beendet; sie startet wieder, wenn sie gebraucht wird",
     "There is no program {}": "Es gibt kein Programm {}",
-    "No Python with the engine was found": "Kein Python mit der Engine wurde gefunden",
-    "install the engine (panel Engine), or choose its Python in the preferences": "installieren Sie die Engine (Bereich Engine), oder wählen Sie ihr Python in den Einstellungen",
-    "No Python with the engine was found; install it, then choose its Python here": "Kein Python mit der Engine wurde gefunden; installieren Sie sie, dann wählen Sie hier ihr Python",
+    "The engine is not installed": "Die Engine ist nicht installiert",
+    "install it (panel Engine), or choose its Python in the preferences": "installieren Sie sie (Bereich Engine), oder wählen Sie ihr Python in den Einstellungen",
+    "No engine was found on this computer; install it, or choose its Python here": "Auf diesem Rechner wurde keine Engine gefunden; installieren Sie sie, oder wählen Sie hier ihr Python",
     "The engine's Python cannot be started: {}": "Das Python der Engine lässt sich nicht starten: {}",
     "The engine was stopped": "Die Engine wurde angehalten",
     "The engine stopped unexpectedly": "Die Engine hat unerwartet aufgehört",

@@ -281,9 +281,9 @@ MESSAGES = {
     "The engine had nothing to do for long and has ended; it starts again when needed": "Le moteur n'avait rien à faire "
     "depuis longtemps et s'est terminé ; il redémarre quand il le faut",
     "There is no program {}": "Il n'y a pas de programme {}",
-    "No Python with the engine was found": "Aucun Python avec le moteur n'a été trouvé",
-    "install the engine (panel Engine), or choose its Python in the preferences": "installez le moteur (panneau Moteur), ou choisissez son Python dans les préférences",
-    "No Python with the engine was found; install it, then choose its Python here": "Aucun Python avec le moteur n'a été trouvé ; installez-le, puis choisissez ici son Python",
+    "The engine is not installed": "Le moteur n'est pas installé",
+    "install it (panel Engine), or choose its Python in the preferences": "installez-le (panneau Moteur), ou choisissez son Python dans les préférences",
+    "No engine was found on this computer; install it, or choose its Python here": "Aucun moteur n'a été trouvé sur cet ordinateur ; installez-le, ou choisissez ici son Python",
     "The engine's Python cannot be started: {}": "Le Python du moteur ne peut pas être démarré : {}",
     "The engine was stopped": "Le moteur a été arrêté",
     "The engine stopped unexpectedly": "Le moteur s'est arrêté de façon inattendue",

@@ -170,13 +170,13 @@ def _presence(flags: Flags, blend: int) -> Array:
 
 
 def shift_foot(leg: Leg, joints: Array, world: Array, shift: Array, held: Array) -> Array:
-    """Local rotations (n, 3, 4) of hip, knee and ankle that shift the foot by (n, 2) along the floor.
+    """Local rotations (n, 3, 4) of hip, knee and ankle that shift the foot by (n, 2) along the floor, or (n, 3).
 
     joints, world: (n, 22, 3) and (n, 22, 4) as `kmm.clip.forward_kinematics` gives them. held: (n,) how much the toe
     must be where it is wanted, at the cost of the foot's pitch.
     """
     hip, knee, ankle, toe = (joints[:, j] for j in (leg.hip, leg.knee, leg.ankle, leg.toe))
-    to = toe + np.concatenate([shift, np.zeros((len(shift), 1))], axis=-1)
+    to = toe + np.pad(shift, ((0, 0), (0, 3 - shift.shape[1])))
     foot, turn = toe - ankle, np.broadcast_to(rot.IDENTITY, (len(shift), 4))
     for _ in range(LIFTS):
         wanted = _within_reach(hip, knee, ankle, to - rot.apply(turn, foot))

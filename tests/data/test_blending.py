@@ -131,6 +131,15 @@ def test_what_led_steps_are_called(degrees, share, kind):
     assert {a.kind for a in actions(signals(lead_steps(walk(1.1, 4.0), degrees, share)))} == {kind}
 
 
+@pytest.mark.parametrize("lift", [1.0, 1.5, 2.5])
+def test_feet_come_up_so_many_times_as_high_and_stand_where_they_stood(lift):
+    clip = walk(1.1, 4.0)
+    plain, high = (lead_steps(clip, 0.0, 0.0, x).joints()[:, ANKLES, 2] for x in (1.0, lift))
+    up = plain - plain.min(0)
+    np.testing.assert_allclose(high - plain, (lift - 1) * np.maximum(up - 0.04, 0.0), atol=0.02)
+    np.testing.assert_allclose(high[up < 0.035], plain[up < 0.035], atol=1e-3)
+
+
 @given(st.floats(0.1, 0.5), st.floats(0, 40))
 def test_bent_knees_lower_the_pelvis_over_feet_that_stay(depth, lean):
     clip = figure(3.0)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from kmm import rotations as rot
 from kmm.data.annotate import segments
-from kmm.data.joining import join
+from kmm.data.joining import join, returned
 from kmm.data.records import Recording
 
 from .figures import HEIGHT, bump, figure, ramp, walk
@@ -22,11 +22,11 @@ def recordings():
 
 @pytest.fixture(scope="module")
 def joined(recordings):
-    return join(recordings, 60, seed=3)
+    return join(recordings, 100, seed=3)
 
 
 def test_motions_are_joined_for_training_and_say_what_they_are(joined):
-    assert len(joined) == 60 and len({r.id for r in joined}) == 60
+    assert len(joined) == 100 and len({r.id for r in joined}) == 100
     assert {(r.set, r.split, r.commercial, r.texts) for r in joined} == {("joined", "train", True, ())}
 
 
@@ -89,3 +89,15 @@ def test_whoever_goes_and_comes_back_turns_about(recordings):
         if re.fullmatch(r"walk_forward\+turn_(left|right)\+walk_forward", s.kind)
     ]
     assert turns and np.median(np.abs(np.array(turns) - 180)) < 25
+
+
+@pytest.mark.parametrize("too_far", [0.0, 0.5, 1.5])
+def test_who_comes_back_stops_where_the_way_began(too_far):
+    there_and_on = figure(6.0, forward=lambda t: ramp(0, 2, 0, 2)(t) - ramp(0, 2 + too_far, 3, 6)(t))
+    back = returned(there_and_on)
+    away = np.linalg.norm(back.translation[:, :2] - back.translation[0, :2], axis=-1)
+    assert away.max() == pytest.approx(2.0, abs=0.1) and away[-1] < 0.1
+
+
+def test_who_does_not_come_back_is_left_out():
+    assert returned(figure(6.0, forward=lambda t: ramp(0, 2, 0, 2)(t) - ramp(0, 1, 3, 6)(t))) is None

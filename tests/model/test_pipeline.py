@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from kmm.model import features as ft
 from kmm.model import weights as wt
 from kmm.model import windows as wd
-from kmm.model.generator import GIVEN, PADDING, SEGMENT, Layout
+from kmm.model.generator import GIVEN, HEEDS, PADDING, SEGMENT, Layout
 from kmm.model.pipeline import Frames, Pipeline, Progress
 from kmm.model.streaming import FrameStream
 
@@ -196,12 +197,30 @@ def test_batch_padding_does_not_change_the_generator(pipeline: Pipeline) -> None
             torch.testing.assert_close(broad[:, :20], narrow, atol=1e-4, rtol=1e-4)
 
 
-def test_a_layer_sees_nothing_of_its_own_or_later_layers(pipeline: Pipeline) -> None:
+def test_a_pooled_text_is_the_mean_at_first_and_can_heed_single_word_pieces(pipeline: Pipeline) -> None:
+    model = copy.deepcopy(pipeline.generator)
+    text = torch.randn(2, 5, model.config.width, generator=torch.Generator().manual_seed(0))
+    mask = torch.tensor([[False, False, True, True, True], [True] * 5])
+    with torch.no_grad():
+        model.heed.weight.zero_(), model.heed.bias.zero_()
+        mean = torch.stack([text[0, 2:].mean(0), text[1].mean(0)])
+        torch.testing.assert_close(model.pooled(text, mask), mean)
+        model.heed.weight[0] = 50 * text[0, 3] / text[0, 3].norm()  # the first part heeds one word
+        part = model.config.width // HEEDS
+        torch.testing.assert_close(model.pooled(text, mask)[0, :part], text[0, 3, :part])
+        torch.testing.assert_close(model.pooled(text, mask)[:, part:], mean[:, part:])
+
+
+def test_a_layer_sees_nothing_of_later_layers_and_of_its_own_what_is_not_masked(pipeline: Pipeline) -> None:
     model = pipeline.generator
     tokens = torch.randint(0, 32, (1, 12, 6), generator=torch.Generator().manual_seed(0))
     at = torch.arange(12)
     layout = Layout(torch.where(at < 4, GIVEN, SEGMENT)[None], (at - 4)[None], (11 - at)[None])
+    tokens[:, 6:, 3] = model.mask_token
     other = tokens.clone()
-    other[:, 4:, 3:] = 0
+    other[:, 4:, 4:] = 0
     torch.testing.assert_close(model.embed(tokens, 3, layout), model.embed(other, 3, layout))
     assert not torch.equal(model.embed(tokens, 4, layout), model.embed(other, 4, layout))
+    other[:, 4:6, 3] = (other[:, 4:6, 3] + 1) % 32  # its own, where these are restored
+    seen = (model.embed(tokens, 3, layout) != model.embed(other, 3, layout)).any(-1)[0]
+    assert seen.tolist() == [False] * 4 + [True] * 2 + [False] * 6

@@ -17,7 +17,7 @@ from kmm.model.pipeline import Pipeline
 from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import Tokenizer, TokenizerConfig
 from kmm.training import loop, run
-from kmm.training.generator import GeneratorStage, Objective, choose_masked, corrupt
+from kmm.training.generator import GeneratorStage, Objective, choose_masked, corrupt, hide, layer_shares
 from kmm.training.run import load_recipe
 from kmm.training.segments import AFTER, BEFORE, NEW, Segments, TokenBank
 from kmm.training.store import Store
@@ -159,6 +159,24 @@ def test_corrupted_tokens_are_shown_wrong_and_restored_padding_never() -> None:
     shown, restore = corrupt(tokens, masked, valid, 512, np.random.default_rng(0))
     assert (shown[masked] == 512).all() and (restore | (shown == tokens)).all()
     assert not restore[~valid].any() and restore[:, 3:20].any()
+
+
+def test_of_a_residual_layer_a_share_of_the_segment_is_hidden_and_of_given_tokens_nothing() -> None:
+    rng = np.random.default_rng(0)
+    tokens = torch.from_numpy(rng.integers(0, 16, (200, 30, 6)))
+    segment = torch.zeros(200, 30, dtype=torch.bool)
+    segment[:, 5:] = True
+    seen, hidden = hide(tokens, segment, 2, 16, rng)
+    assert ((seen[..., 2] == 16) == hidden).all() and not hidden[:, :5].any()
+    assert (seen[..., [0, 1, 3, 4, 5]] < 16).all()
+    assert 0.02 < (seen != tokens)[:, :5].float().mean() < 0.08
+    share = hidden[:, 5:].float().mean(-1)
+    assert 0.3 < (share == 1).float().mean() < 0.6 and share.min() < 0.2
+
+
+def test_coarse_layers_are_trained_more_often() -> None:
+    shares = layer_shares(6)
+    assert len(shares) == 5 and np.isclose(shares.sum(), 1) and (np.diff(shares) < 0).all()
 
 
 def test_the_generator_learns_to_tell_left_from_right(segments: Segments, tmp_path: Path) -> None:

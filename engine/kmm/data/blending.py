@@ -17,6 +17,7 @@ from kmm.skeleton import JOINT_INDEX
 ARM = ("collar", "shoulder", "elbow", "wrist")
 FADE = 8  # frames in which arms go over into the other motion
 STEADY = 0.5  # seconds: the heading that steps are led by has no sway of single steps
+STANDS = 0.04  # metres that the ankle of a foot that stands may come up, as its heel does
 #: Seconds of the motion that a held pose goes to and fro, how long that takes, and over what it comes to rest.
 SWAY, SWAY_SECONDS, SETTLE = 0.08, 3.0, 0.06
 
@@ -87,11 +88,12 @@ def _held(frames: int, fps: float, most: int) -> Array:
     return np.asarray(min(SWAY * fps, most) * 0.5 * (1 - np.cos(2 * np.pi * at / SWAY_SECONDS)))
 
 
-def lead_steps(clip: Clip, degrees: float, share: float) -> Clip:
+def lead_steps(clip: Clip, degrees: float, share: float, lift: float = 1.0) -> Clip:
     """A straight walk or run whose steps lead `degrees` to the left of where the body faces, `share` as long.
 
-    0 degrees and 0.0 make it walk on the spot. What the feet and the body go ahead, against each other, is turned and
-    shortened alike, so that feet that stood still stand still; the legs follow by two-bone inverse kinematics.
+    0 degrees and 0.0 make it walk on the spot. lift: how many times as high the feet come up. What the feet and the
+    body go ahead, against each other, is turned and shortened alike, so that feet that stood still stand still; the
+    legs follow by two-bone inverse kinematics.
     """
     joints, world = forward_kinematics(clip.translation.astype(float), clip.rotations.astype(float))
     yaw = smooth(np.unwrap(heading(clip.rotations[:, 0].astype(float))), STEADY * clip.fps)
@@ -108,7 +110,10 @@ def lead_steps(clip: Clip, degrees: float, share: float) -> Clip:
     apart = apart - apart.mean()
     rotations = clip.rotations.copy()
     for side, leg in enumerate(LEGS):
-        turned = shift_foot(leg, joints, world, apart[:, side, None] * change, np.zeros(len(clip)))
+        shift = np.pad(apart[:, side, None] * change, ((0, 0), (0, 1)))
+        ankle = joints[:, leg.ankle, 2]
+        shift[:, 2] = (lift - 1) * np.maximum(ankle - ankle.min() - STANDS, 0.0)
+        turned = shift_foot(leg, joints, world, shift, np.zeros(len(clip)))
         rotations[:, leg.chain[1:]] = turned
     translation = clip.translation.copy()
     translation[1:, :2] += np.cumsum(gone, axis=0)

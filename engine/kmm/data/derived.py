@@ -27,7 +27,8 @@ REVERSED = re.compile(r"(run|walk)_backward|crouch|up_from|sit|kneel|lie|bow|ben
 SQUAT = re.compile("squat")
 LED = re.compile(r"walk_diagonal|walk_in_place")
 ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share of the steps' length
-ON_THE_SPOT = 0.12  #: the largest share of a step's length that is left of it on the spot
+#: On the spot: the largest share of a step's length that is left of it, and how many times as high feet come up.
+ON_THE_SPOT, KNEES_UP = 0.12, (1.0, 2.5)
 #: Frames of a walk that are worth leading elsewhere, and of standing in which to squat.
 LONG = round(1.5 * FPS)
 SQUATS = 2  #: from each standing
@@ -58,9 +59,8 @@ def derive(recordings: Sequence[Recording], rng: np.random.Generator) -> Iterato
             if action.kind == "walk_forward":
                 aside = lead_steps(part, float(rng.uniform(*ASIDE)), float(rng.uniform(*ASIDE_LENGTH)))
                 yield Derived(_of(recording, aside), LED)
-                yield Derived(
-                    _of(recording, lead_steps(part, 0.0, float(rng.uniform(0.0, ON_THE_SPOT)))), LED
-                )
+                left_of_it, lift = float(rng.uniform(0.0, ON_THE_SPOT)), float(rng.uniform(*KNEES_UP))
+                yield Derived(_of(recording, lead_steps(part, 0.0, left_of_it, lift)), LED)
             elif action.kind == "stand":
                 for _ in range(SQUATS):
                     depth, lean = float(rng.uniform(*DEPTH)), float(rng.uniform(*LEAN))

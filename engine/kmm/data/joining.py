@@ -36,6 +36,7 @@ GAIT_WEIGHT = 2.0  #: most sequences that people ask for have a walk in them
 ASKED = 0.7  #: share of motions that are one thing as people ask for it
 ANGLES = (45.0, 90.0, 90.0, 90.0, 135.0, 180.0, 180.0, 180.0, 270.0, 360.0)  #: turns that people ask for
 HOLD = (0.0, 2.6)  #: seconds that poses at the ends are held
+NEAR = 0.35  #: share of the way out that may be left on coming back
 WRISTS = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
 SCALED = 0.8  #: share of turns made as large as one of these
 
@@ -79,6 +80,8 @@ class Joiner:
             return linger(clip, *rng.uniform(*HOLD, size=2))
         kinds = script.kinds if script.way else self.scripts.among_standing(script.kinds, rng)
         clip = self._acted(kinds, rng)
+        if clip is not None and script.way == "back":
+            return returned(clip)
         if clip is not None and script.way:
             clip = bend_path(clip, *(_corner if script.way == "corner" else _circle)(len(clip), rng))
         if clip is not None and script.arms and self.pieces.gestures:
@@ -204,6 +207,14 @@ def _circle(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
     """Degrees of going round all the time, and all frames."""
     degrees = float(rng.uniform(50.0, 80.0)) * frames / FPS
     return degrees * (1 if rng.random() < 0.5 else -1), 0, frames
+
+
+def returned(clip: Clip) -> Clip | None:
+    """The motion up to where it comes nearest to its start again; None where that is not near."""
+    away = np.linalg.norm(clip.translation[:, :2] - clip.translation[0, :2], axis=-1)
+    farthest = int(away.argmax())
+    nearest = farthest + int(away[farthest:].argmin())
+    return clip.slice(0, nearest + 1) if away[nearest] < NEAR * away[farthest] else None
 
 
 def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:

@@ -9,14 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 #: Shares of scripts that are going, turning about and back; going round a corner or a circle; going with arms up.
-BACK, AROUND, ARMS_UP = 0.06, 0.14, 0.07
+BACK, AROUND, ARMS_UP = 0.14, 0.18, 0.10
+WALKED = 0.55  #: share of corners, circles and arms up that are walked, the others are run
 ABOUT = "about"  #: kind of pieces that are made a half turn
 #: Kinds that are asked for more often than others, and how much more.
 POPULAR = re.compile(
-    "about|few_steps|walk_(forward|in_place|diagonal)|run_|turn_|jump$|jump_forward|squat|punch|kick"
+    "about|few_steps|walk_(forward|in_place|diagonal|left|right)|run_|turn_|jump$|jump_forward|squat|punch|kick|wave|"
+    "raise_lower_both"
 )
 OFTEN = 3.0
-MOST, MOST_OFTEN = ("walk_forward", "few_steps"), 8.0  #: walks in every tempo, and of every number of steps
+#: Walks in every tempo, of every number of steps, and turns of every size.
+MOST = ("walk_forward", "few_steps", "turn_left", "turn_right", "walk_in_place")
+MOST_OFTEN = 8.0
 COUNTED = re.compile("jump|squat|kick|punch")  #: kinds that are done once, twice or three times
 GOING = re.compile("walk|run")  #: kinds that go on for some pieces
 TIMES = (0.5, 0.3, 0.2)
@@ -28,7 +32,7 @@ class Script:
     """Kinds of pieces in order, and what is done to the whole.
 
     held: the poses at both ends are held for a while, else one may stand there. way: "corner" or "circle" for walks
-    and runs that go round one. arms: whether arms are up meanwhile.
+    and runs that go round one, "back" for those that return. arms: whether arms are up meanwhile.
     """
 
     kinds: tuple[str, ...]
@@ -51,7 +55,7 @@ class Scripts:
     def draw(self, rng: np.random.Generator) -> Script:
         chance = rng.random()
         if chance < BACK and {ABOUT, "walk_forward"} <= set(self.names):
-            return Script(("walk_forward", ABOUT, "walk_forward"))
+            return Script(("walk_forward", ABOUT, "walk_forward"), way="back")
         if BACK <= chance < BACK + AROUND and self.gaits:
             way = ("corner", "circle")[rng.integers(2)]
             return Script((self._gait(rng),) * (3 if way == "circle" else 2), way=way)
@@ -64,8 +68,8 @@ class Scripts:
         return Script(tuple(kinds), bool(held))
 
     def _gait(self, rng: np.random.Generator) -> str:
-        """Walking, or now and then running."""
-        return self.gaits[0 if rng.random() < 0.7 else -1]
+        """Walking or running."""
+        return self.gaits[0 if rng.random() < WALKED else -1]
 
     def among_standing(self, kinds: Sequence[str], rng: np.random.Generator) -> tuple[str, ...]:
         """These kinds, as often as is likely with standing before and after them."""

@@ -1,7 +1,8 @@
 """Filling one window: masked tokens are restored by confidence, then the residual layers are added.
 
-MaskGIT's schedule (arXiv 2202.04200) with classifier-free guidance. What is known stays as it is: the tokens before
-and after the window, and key poses inside it.
+MaskGIT's schedule (arXiv 2202.04200), for the first layer with classifier-free guidance, for the second once more:
+what the first leaves open, the lift of a foot or how fast one turns, must fit together along the motion. What is
+known stays as it is: the tokens before and after the window, and key poses inside it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from torch import Tensor
 from kmm.model.generator import GIVEN, SEGMENT, Generator, Layout
 from kmm.model.weights import Sampling
 from kmm.model.windows import Window
+
+#: Of the second layer, which has less to choose: at 1 jumps and steps came out less often as told.
+SECOND_TEMPERATURE = 0.5
 
 
 class Filling:
@@ -46,39 +50,51 @@ class Filling:
         self.layout = Layout(*(t[None].to(device) for t in (role, at - window.start, window.end - 1 - at)))
         self.known = known.to(device)
         inside = inside.clone()
-        inside[~known] = 0
-        inside[~known, 0] = model.mask_token
+        inside[~known] = model.mask_token
         self.tokens = torch.cat([before, inside, after])[None].to(device)
 
     def run(self, guidance: float) -> Iterator[float]:
         """Works one network evaluation at a time; yields the share of the work done after each."""
-        layers = self.model.config.token_layers
-        steps = min(self.sampling.steps, self.unknown)
-        evaluations = steps + layers - 1
-        for step in range(steps):
-            self._restore(step, steps, guidance)
+        first, second = (min(n, self.unknown) for n in (self.sampling.steps, self.sampling.second))
+        finer = range(2 if second else 1, self.model.config.token_layers)
+        evaluations = first + second + len(finer)
+        for step in range(first):
+            self._restore(0, self._guided(guidance) / self.sampling.temperature, step, first)
             yield (step + 1) / evaluations
-        for layer in range(1, layers):
-            self._refine(layer)
-            yield (steps + layer) / evaluations
+        for step in range(second):
+            self._restore(1, self._refined(1) / SECOND_TEMPERATURE, step, second)
+            yield (first + step + 1) / evaluations
+        for done, layer in enumerate(finer, first + second + 1):
+            guess = self._refined(layer).argmax(-1).to(self.tokens.device)
+            own = self.tokens[0, self.inside, layer]
+            self.tokens[0, self.inside, layer] = torch.where(self.known, own, guess)
+            yield done / evaluations
 
     def result(self) -> Tensor:
         """(n, 6) the window's tokens, on the CPU."""
         return self.tokens[0, self.inside].cpu()
 
     @torch.inference_mode()
-    def _restore(self, step: int, steps: int, guidance: float) -> None:
-        """One evaluation of the masked Mamba: keep the surest guesses, as many as the cosine schedule says."""
-        base = self.tokens[..., 0]
+    def _guided(self, guidance: float) -> Tensor:
+        """(n, codes) logits of the masked Mamba, on the CPU."""
         two = Layout(
             *(t.expand(2, -1) for t in (self.layout.role, self.layout.since_start, self.layout.to_end))
         )
-        logits = self.model.logits(self.text, self.mask, base.expand(2, -1), two)
+        logits = self.model.logits(self.text, self.mask, self.tokens[..., 0].expand(2, -1), two)
         logits = logits[:, self.inside].float().cpu()
-        logits = logits[1] + guidance * (logits[0] - logits[1])
-        open_ = (base[0, self.inside] == self.model.mask_token).cpu()
+        return logits[1] + guidance * (logits[0] - logits[1])
+
+    @torch.inference_mode()
+    def _refined(self, layer: int) -> Tensor:
+        """(n, codes) logits of the residual Mamba for a layer, on the CPU."""
+        logits = self.model.residual_logits(self.text[:1], self.mask[:1], self.tokens, layer, self.layout)
+        return logits[0, self.inside].float().cpu()
+
+    def _restore(self, layer: int, logits: Tensor, step: int, steps: int) -> None:
+        """Keep the surest guesses of a layer, as many as the cosine schedule says."""
+        open_ = (self.tokens[0, self.inside, layer] == self.model.mask_token).cpu()
         floor = logits.topk(min(self.sampling.keep, logits.shape[-1]), dim=-1).values[:, -1:]
-        probability = (logits / self.sampling.temperature).masked_fill(logits < floor, -torch.inf).softmax(-1)
+        probability = logits.masked_fill(logits < floor, -torch.inf).softmax(-1)
         guess = torch.multinomial(probability, 1, generator=self.noise)[:, 0]
         confidence = probability.gather(-1, guess[:, None])[:, 0].clamp(min=1e-9).log()
         # noise that fades lets early steps explore and late steps trust the network
@@ -89,10 +105,4 @@ class Filling:
         take = int(open_.sum()) - remain
         if take > 0:
             chosen = confidence.topk(take).indices
-            self.tokens[0, self.inside.start + chosen, 0] = guess[chosen].to(self.tokens.device)
-
-    @torch.inference_mode()
-    def _refine(self, layer: int) -> None:
-        logits = self.model.residual_logits(self.text[:1], self.mask[:1], self.tokens, layer, self.layout)
-        fine = logits[0, self.inside].argmax(-1)
-        self.tokens[0, self.inside, layer] = torch.where(self.known, self.tokens[0, self.inside, layer], fine)
+            self.tokens[0, self.inside.start + chosen, layer] = guess[chosen].to(self.tokens.device)

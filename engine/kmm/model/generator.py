@@ -19,6 +19,7 @@ from kmm.model.mamba import BidirectionalMamba, RMSNorm
 
 #: Role of a motion token in a sequence.
 PADDING, GIVEN, SEGMENT = 0, 1, 2
+HEEDS = 8  #: parts of the pooled text that each heed other words
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class GeneratorConfig:
     """Sizes. `codes`, `token_layers` and `code_dim` are the tokenizer's, `text_dim` the text encoder's."""
 
     width: int = 256
-    depth: int = 4
+    depth: int = 6
     residual_depth: int = 3
     expand: int = 1
-    dropout: float = 0.1
+    dropout: float = 0.05
     codes: int = 512
     token_layers: int = 6
     code_dim: int = 256
@@ -99,6 +100,8 @@ class Generator(nn.Module):
             nn.Linear(width, width),
         )
         self.no_text = nn.Parameter(torch.randn(1, 1, width) * 0.02)  # the latent of "any text", for guidance
+        self.heed = nn.Linear(width, HEEDS)  # how much each word piece counts when the text is pooled
+        nn.init.zeros_(self.heed.weight)
         self.segment_text = nn.Linear(width, width)  # pooled text, added to the tokens that it is about
         self.role = nn.Embedding(3, width)
         self.place = nn.Sequential(nn.Linear(24, width), nn.SiLU(), nn.Linear(width, width))
@@ -107,6 +110,9 @@ class Generator(nn.Module):
         self.head = nn.Linear(width, config.codes)
         self.code = nn.Linear(config.code_dim, width)
         self.layer = nn.Embedding(config.token_layers, width)
+        self.shown = nn.Parameter(
+            torch.zeros(width)
+        )  # marks tokens whose own code of a layer is there already
         self.residual_mamba = Backbone(width, config.residual_depth, config.expand, config.dropout)
         self.residual_head = nn.Parameter(torch.randn(config.token_layers - 1, config.codes, width) * 0.02)
         self.alignment = Alignment(width, config.code_dim)
@@ -124,11 +130,19 @@ class Generator(nn.Module):
 
     def _place(self, text: Tensor, text_mask: Tensor, layout: Layout) -> Tensor:
         """What every motion token knows beside its content: role, place in the segment, the segment's text."""
-        weight = text_mask.unsqueeze(-1).to(text.dtype)
-        pooled = self.segment_text((text * weight).sum(1) / weight.sum(1).clamp(min=1))
-        about = (layout.role == SEGMENT).unsqueeze(-1) * pooled.unsqueeze(1)
+        about = self.segment_text(self.pooled(text, text_mask)).unsqueeze(1)
+        about = (layout.role == SEGMENT).unsqueeze(-1) * about
         out: Tensor = self.role(layout.role) + self.place(layout.features()) + about
         return out
+
+    def pooled(self, text: Tensor, mask: Tensor) -> Tensor:
+        """(B, width) means of the latents, each HEEDS-th of the channels weighted by other word pieces.
+
+        In a plain mean the one word that says how often or how far counts as little as an article.
+        """
+        share = self.heed(text).masked_fill(~mask.unsqueeze(-1), -torch.inf).softmax(1)
+        parts = text.unflatten(-1, (HEEDS, -1)) * share.unsqueeze(-1)
+        return parts.sum(1).flatten(1)
 
     def logits(self, text: Tensor, text_mask: Tensor, tokens: Tensor, layout: Layout) -> Tensor:
         """Layer-1 logits (B, T, codes) for tokens (B, T) that hold [MASK] where they are to be restored."""
@@ -141,20 +155,26 @@ class Generator(nn.Module):
     ) -> Tensor:
         """Logits (B, T, codes) for `layer` (1 .. 5) of tokens (B, T, 6).
 
-        Given tokens show all their layers, the segment's own only those before `layer`.
+        Given tokens show all their layers, the segment's own those before `layer`, and `layer` itself where that
+        is not [MASK]: so a layer too can be restored in several steps.
         """
         x = self.code(self.embed(tokens, layer, layout)) + self.layer.weight[layer]
-        x = x + self._place(text, text_mask, layout)
+        shown = (layout.role == SEGMENT) & (tokens[..., layer] != self.mask_token)
+        x = x + self._place(text, text_mask, layout) + shown.unsqueeze(-1) * self.shown
         hidden = self.residual_mamba(text, text_mask, x, layout.role != PADDING)
         return hidden @ self.residual_head[layer - 1].T
 
     def embed(self, tokens: Tensor, layer: int, layout: Layout) -> Tensor:
-        """Sum of the codes (B, T, code_dim): all layers of given tokens, those before `layer` of the segment's."""
-        codes = torch.stack(
-            [self.codebooks[q][tokens[..., q]] for q in range(self.config.token_layers)], dim=2
-        )
-        partial = codes[:, :, :layer].sum(2)
+        """Sum of the codes (B, T, code_dim): all layers of given tokens; of the segment's those before `layer`, and
+        `layer` itself where it is not [MASK]."""
+        codes = torch.stack([self._codes(q, tokens[..., q]) for q in range(self.config.token_layers)], dim=2)
+        partial = codes[:, :, : layer + 1].sum(2)
         return torch.where((layout.role == SEGMENT).unsqueeze(-1), partial, codes.sum(2))
+
+    def _codes(self, layer: int, tokens: Tensor) -> Tensor:
+        """(B, T, code_dim) codes of a layer, zeros for [MASK]."""
+        there = (tokens != self.mask_token).unsqueeze(-1)
+        return self.codebooks[layer][tokens.clamp(max=self.mask_token - 1)] * there
 
 
 def masked_cross_entropy(logits: Tensor, target: Tensor, where: Tensor, smoothing: float = 0.1) -> Tensor:

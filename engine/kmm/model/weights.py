@@ -28,7 +28,8 @@ DEFAULT = "kmm-open"
 class Sampling:
     """How these weights are best sampled, chosen on the validation split."""
 
-    steps: int = 8  # network evaluations a window of tokens
+    steps: int = 5  # network evaluations a window of tokens
+    second: int = 2  # as many for its second token layer; 0: at once, like the finer ones
     guidance: float = 3.0
     temperature: float = 1.0
     keep: int = 64  # most likely codes that a token is drawn from

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from kmm.model.generator import SEGMENT, Generator, masked_cross_entropy
@@ -13,7 +14,7 @@ from kmm.model.keyframes import gamma, key_frames
 from kmm.training.segments import Batch, Segments
 
 NO_TEXT = 0.1  #: share of examples without their text, for classifier-free guidance
-MUTED = 0.12  #: share of a text's word pieces that are not read, so that no single word decides
+MUTED = 0.06  #: share of a text's word pieces that are not read, so that no single word decides
 CORRUPT = 0.05  #: share of visible tokens shown wrong, since generation makes mistakes too
 
 
@@ -77,10 +78,8 @@ def losses(
     heard = mute(batch.text_mask, rng)
     text, text_mask = module.read_text(batch.text, heard, drop)
     logits = module.logits(text, text_mask, shown, batch.layout)
-    layer = int(rng.integers(1, module.config.token_layers))
-    noise = torch.from_numpy(rng.integers(0, module.mask_token, batch.tokens.shape)).to(device)
-    wrong = torch.from_numpy(rng.random(noise.shape) < CORRUPT).to(device)
-    seen = torch.where(wrong, noise, batch.tokens)
+    layer = 1 + int(rng.choice(module.config.token_layers - 1, p=layer_shares(module.config.token_layers)))
+    seen, hidden = hide(batch.tokens, segment, layer, module.mask_token, rng)
     residual = module.residual_logits(text, text_mask, seen, layer, batch.layout)
     plain, _ = module.read_text(batch.text, heard)
     alignment = module.alignment.loss(
@@ -90,10 +89,30 @@ def losses(
     )
     return {
         "tokens": masked_cross_entropy(logits, base, restore),
-        "residual": masked_cross_entropy(residual, batch.tokens[..., layer], segment),
+        "residual": masked_cross_entropy(residual, batch.tokens[..., layer], hidden),
         "alignment": alignment,
         "accuracy": (logits.argmax(-1) == base)[masked].float().mean(),
     }
+
+
+def layer_shares(layers: int) -> NDArray[np.floating]:
+    """(layers - 1,) how often each residual layer is trained: the coarser it is, the more can be known of it."""
+    share = 1.0 / np.arange(1, layers)
+    return np.asarray(share / share.sum())
+
+
+def hide(
+    tokens: Tensor, segment: Tensor, layer: int, mask_token: int, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Tokens (B, T, layers) as the residual network sees them, a few of them wrong, and (B, T) where it must restore
+    `layer`: in about half of the examples everywhere, in the rest all but a random share of the segment."""
+    noise = torch.from_numpy(rng.integers(0, mask_token, tokens.shape)).to(tokens.device)
+    wrong = torch.from_numpy(rng.random(tokens.shape) < CORRUPT).to(tokens.device)
+    seen = torch.where(wrong, noise, tokens)
+    share = np.clip(rng.uniform(-0.8, 1.0, (len(tokens), 1)), 0.0, None)
+    hidden = segment & torch.from_numpy(rng.random(segment.shape) >= share).to(tokens.device)
+    seen[..., layer] = seen[..., layer].masked_fill(hidden, mask_token)
+    return seen, hidden
 
 
 def mute(mask: Tensor, rng: np.random.Generator) -> Tensor:

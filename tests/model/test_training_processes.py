@@ -27,7 +27,7 @@ store = Store(features, np.array([0]), np.array([200]), np.array([1.0]))
 torch.manual_seed(0)
 module = Tokenizer(TokenizerConfig(width=16, half_width=16, full_width=16, code_dim=8, codes=16))
 drawn = []
-stage = TokenizerStage(module, store, store, batch=4, frames=32)
+stage = TokenizerStage(module, store, store, batch=4)
 real = store.windows
 stage.train = type("Spy", (), {"windows": lambda _, *a: drawn.append(real(*a)) or drawn[-1]})()
 loop.run(stage, loop.LoopConfig(steps=3, validate_every=3, warmup=1), out)

@@ -174,6 +174,12 @@ def test_of_a_residual_layer_a_share_of_the_segment_is_hidden_and_of_given_token
     assert 0.3 < (share == 1).float().mean() < 0.6 and share.min() < 0.2
 
 
+def test_of_the_shortest_segment_something_is_hidden_every_time() -> None:
+    rng = np.random.default_rng(0)
+    segment = torch.ones(500, 1, dtype=torch.bool)
+    assert hide(torch.zeros(500, 1, 6, dtype=torch.long), segment, 1, 16, rng)[1].all()
+
+
 def test_coarse_layers_are_trained_more_often() -> None:
     shares = layer_shares(6)
     assert len(shares) == 5 and np.isclose(shares.sum(), 1) and (np.diff(shares) < 0).all()

@@ -17,7 +17,7 @@ from kmm.skeleton import JOINT_INDEX
 ARM = ("collar", "shoulder", "elbow", "wrist")
 FADE = 8  # frames in which arms go over into the other motion
 STEADY = 0.5  # seconds: the heading that steps are led by has no sway of single steps
-STANDS = 0.04  # metres that the ankle of a foot that stands may come up, as its heel does
+HEEL = 0.04  # metres that the ankle of a foot that stands may come up, as its heel does
 #: Seconds of the motion that a held pose goes to and fro, how long that takes, and over what it comes to rest.
 SWAY, SWAY_SECONDS, SETTLE = 0.08, 3.0, 0.06
 
@@ -112,7 +112,7 @@ def lead_steps(clip: Clip, degrees: float, share: float, lift: float = 1.0) -> C
     for side, leg in enumerate(LEGS):
         shift = np.pad(apart[:, side, None] * change, ((0, 0), (0, 1)))
         ankle = joints[:, leg.ankle, 2]
-        shift[:, 2] = (lift - 1) * np.maximum(ankle - ankle.min() - STANDS, 0.0)
+        shift[:, 2] = (lift - 1) * np.maximum(ankle - ankle.min() - HEEL, 0.0)
         turned = shift_foot(leg, joints, world, shift, np.zeros(len(clip)))
         rotations[:, leg.chain[1:]] = turned
     translation = clip.translation.copy()

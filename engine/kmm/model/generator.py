@@ -110,9 +110,7 @@ class Generator(nn.Module):
         self.head = nn.Linear(width, config.codes)
         self.code = nn.Linear(config.code_dim, width)
         self.layer = nn.Embedding(config.token_layers, width)
-        self.shown = nn.Parameter(
-            torch.zeros(width)
-        )  # marks tokens whose own code of a layer is there already
+        self.shown = nn.Parameter(torch.zeros(width))  # marks tokens whose own code of a layer is there
         self.residual_mamba = Backbone(width, config.residual_depth, config.expand, config.dropout)
         self.residual_head = nn.Parameter(torch.randn(config.token_layers - 1, config.codes, width) * 0.02)
         self.alignment = Alignment(width, config.code_dim)

@@ -105,12 +105,14 @@ def hide(
     tokens: Tensor, segment: Tensor, layer: int, mask_token: int, rng: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
     """Tokens (B, T, layers) as the residual network sees them, a few of them wrong, and (B, T) where it must restore
-    `layer`: in about half of the examples everywhere, in the rest all but a random share of the segment."""
+    `layer`: in about half of the examples everywhere, in the rest all but a random share of the segment, and always
+    somewhere, since a loss over nothing would be no number."""
     noise = torch.from_numpy(rng.integers(0, mask_token, tokens.shape)).to(tokens.device)
     wrong = torch.from_numpy(rng.random(tokens.shape) < CORRUPT).to(tokens.device)
     seen = torch.where(wrong, noise, tokens)
     share = np.clip(rng.uniform(-0.8, 1.0, (len(tokens), 1)), 0.0, None)
     hidden = segment & torch.from_numpy(rng.random(segment.shape) >= share).to(tokens.device)
+    hidden = torch.where(hidden.any(-1, keepdim=True), hidden, segment)
     seen[..., layer] = seen[..., layer].masked_fill(hidden, mask_token)
     return seen, hidden
 

@@ -26,7 +26,7 @@ DEFAULT = "kmm-open"
 
 @dataclass(frozen=True)
 class Sampling:
-    """How these weights are best sampled, chosen on the validation split."""
+    """How these weights are best sampled, chosen without the prompts that are tested."""
 
     steps: int = 5  # network evaluations a window of tokens
     second: int = 2  # as many for its second token layer; 0: at once, like the finer ones

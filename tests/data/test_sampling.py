@@ -16,9 +16,14 @@ def test_a_kind_with_a_hundred_times_the_motion_comes_ten_times_as_often():
     assert abs(got[:100].sum() / got[100] - 10) < 0.8
 
 
-def test_within_a_kind_long_examples_come_by_the_square_root_of_their_length():
-    short, long = shares([example("walk", 100), example("walk", 400)])
-    assert abs(long / short - 2) < 0.1
+def test_within_a_kind_long_examples_come_by_their_length_up_to_six_seconds():
+    short, long, longer = shares([example("walk", 60), example("walk", 180), example("walk", 1800)])
+    assert abs(long / short - 3) < 0.2 and abs(longer / long - 1) < 0.1
+
+
+def test_what_is_told_by_number_or_size_comes_more_often():
+    plain, counted = shares([example("jump", 100), example("jump 3", 100)])
+    assert abs(counted / plain - 1.7) < 0.1
 
 
 def test_a_vague_label_of_a_set_counts_a_third():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -164,6 +165,28 @@ def test_half_precision_weights_are_nearly_the_same(tmp_path: Path) -> None:
     ):
         torch.testing.assert_close(a, b, atol=1e-3, rtol=1e-3, msg=name)
     assert half.sha256 != full.sha256 and half.sampling == full.sampling
+
+
+def test_guidance_that_was_learned_takes_one_evaluation_and_any_other_two(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, model = [], pipeline.generator
+    real = model.logits
+    monkeypatch.setattr(model, "logits", lambda text, *rest: rows.append(len(text)) or real(text, *rest))
+    monkeypatch.setattr(model, "config", replace(model.config, guided=3.0))
+    for guidance, wanted in ((1.0, 1), (2.5, 1), (3.0, 1), (3.5, 2), (0.0, 2)):
+        rows.clear()
+        assert len(pipeline.clip([Block("walk", 40)], guidance=guidance)) == 40
+        assert set(rows) == {wanted}
+
+
+def test_learned_guidance_is_heard_and_none_is_the_plain_text(pipeline: Pipeline) -> None:
+    model = copy.deepcopy(pipeline.generator)
+    text, scale = torch.randn(2, 5, model.config.width), torch.tensor([1.0, 4.0])
+    with torch.no_grad():
+        model.emphasis.weight.normal_()
+        plain, followed = model.emphasised(text, scale)
+    assert torch.equal(plain, text[0]) and not torch.allclose(followed, text[1])
 
 
 def test_batch_padding_does_not_change_the_generator(pipeline: Pipeline) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from kmm.model import text as tx
-from kmm.model.text import TextEncoder, pad_left
+from kmm.model.text import TextEncoder
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,11 @@ def test_clip_from_a_folder_serves_as_well(tmp_path: Path) -> None:
     assert hidden.shape[0] == 2 and hidden.shape[2] == 32 and mask[:, -1].all() and not mask[1, 0]
 
 
-def test_pad_left() -> None:
-    out, mask = pad_left([torch.ones(1, 2), torch.ones(3, 2)])
-    assert mask.tolist() == [[False, False, True], [True] * 3]
-    assert out[0, :2].abs().sum() == 0
+def test_texts_are_padded_on_the_left_and_read_alike_in_company() -> None:
+    encoder = TextEncoder()
+    texts = ["a person walks", "a person walks forward and then turns to the left"]
+    both, mask = encoder(texts)
+    assert mask.sum(-1).tolist() == [5, 12] and mask[:, -5:].all()
+    assert both[~mask].abs().sum() == 0
+    for row, text in enumerate(texts):
+        torch.testing.assert_close(both[row, mask[row]], encoder([text])[0][0], atol=1e-4, rtol=1e-3)

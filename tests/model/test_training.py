@@ -11,16 +11,27 @@ import torch
 from kmm import formats
 from kmm.data.examples import build_captions
 from kmm.data.records import Caption, Recording
+from kmm.model import features as ft
 from kmm.model.generator import GIVEN, PADDING, SEGMENT, Generator, GeneratorConfig
 from kmm.model.keyframes import gamma, key_frames
 from kmm.model.pipeline import Pipeline
 from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import Tokenizer, TokenizerConfig
 from kmm.training import loop, run
-from kmm.training.generator import GeneratorStage, Objective, choose_masked, corrupt, hide, layer_shares
+from kmm.training.generator import (
+    GUIDED,
+    GeneratorStage,
+    GuidanceStage,
+    Objective,
+    choose_masked,
+    corrupt,
+    hide,
+    layer_shares,
+)
 from kmm.training.run import load_recipe
-from kmm.training.segments import AFTER, BEFORE, NEW, Segments, TokenBank
+from kmm.training.segments import AFTER, BEFORE, NEW, Examples, Segments
 from kmm.training.store import Store
+from kmm.training.token_bank import TokenBank
 from kmm.training.tokenizer import SHORT, UPPER, TokenizerStage, exchange
 
 from ..light.motions import walk
@@ -39,6 +50,10 @@ def recordings() -> list[Recording]:
         one("right", -0.6, "a person walks and turns right"),
         one("straight", 0.0, "a person walks"),
     ]
+
+
+def dice(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +124,13 @@ def test_the_store_leaves_out_first_frames_and_mirrors_half(store: Store) -> Non
 @pytest.fixture(scope="module")
 def segments(store: Store) -> Segments:
     torch.manual_seed(0)
-    return Segments(build_captions(recordings(), 4), TokenBank(Tokenizer(SMALL), store), TextEncoder())
+    encoder = TextEncoder()
+    examples = Examples.of(build_captions(recordings(), 4), encoder)
+    return Segments(examples, TokenBank.encode(Tokenizer(SMALL), store), encoder)
 
 
 def test_examples_show_a_window_of_a_segment_and_what_is_around_it(segments: Segments) -> None:
-    batch = segments.draw(np.random.default_rng(0), 64)
+    batch = segments.draw(dice(), 64)
     role = batch.layout.role
     for row in range(64):
         at = (role[row] == SEGMENT).nonzero().flatten()
@@ -129,9 +146,36 @@ def test_examples_show_a_window_of_a_segment_and_what_is_around_it(segments: Seg
 
 
 def test_a_mirrored_clip_has_a_mirrored_text(segments: Segments) -> None:
-    for plain, mirrored in zip(segments.captions, segments.mirrored, strict=True):
-        for a, b in zip(plain["texts"], mirrored, strict=True):
+    e, read = segments.examples, segments.encoder.tokenizer.decode
+    for first, count in zip(e.text.tolist(), e.texts.tolist(), strict=True):
+        plain, mirrored = (
+            [read(e.pieces[row]) for row in e.wording[low : low + count]] for low in (first, first + count)
+        )
+        for a, b in zip(plain, mirrored, strict=True):
             assert ("left" in a) == ("right" in b) and ("right" in a) == ("left" in b)
+
+
+def test_tokens_begin_at_their_variants_frame(store: Store) -> None:
+    torch.manual_seed(0)
+    tokenizer = Tokenizer(SMALL)
+    for phases in (1, 2, 4):
+        bank = TokenBank.encode(tokenizer, store, phases)
+        assert bank.phase.shape == (3, 2 * phases) and len(bank.tokens) == bank.count.sum()
+        for clip, variant in np.ndindex(*bank.phase.shape):
+            motion = store.clip(clip)[bank.phase[clip, variant] :]
+            motion = motion[: len(motion) // 4 * 4]
+            if variant >= phases:
+                motion = ft.mirror(motion)
+            low, count = int(bank.first[clip, variant]), int(bank.count[clip, variant])
+            expected = tokenizer.encode(torch.from_numpy(motion)[None])[0]
+            assert (bank.tokens[low : low + count] == expected).all()
+
+
+def test_what_is_trained_on_can_be_kept(segments: Segments, tmp_path: Path) -> None:
+    segments.save(tmp_path / "segments.safetensors")
+    again = Segments.load(tmp_path / "segments.safetensors", segments.encoder)
+    one, other = segments.draw(dice(3), 16), again.draw(dice(3), 16)
+    assert torch.equal(one.tokens, other.tokens) and torch.equal(one.text, other.text)
 
 
 def test_key_frame_masking_masks_the_key_frames_of_the_segment() -> None:
@@ -144,7 +188,7 @@ def test_key_frame_masking_masks_the_key_frames_of_the_segment() -> None:
     peaks = key_frames(gamma(latents, segment), torch.full((3,), 2))
     assert peaks[0, 12] != peaks[0, 13] and peaks[0, 4:12].any()
     for seed in range(40):
-        masked = choose_masked(latents, segment, np.random.default_rng(seed), Objective(key_frames=1.0))
+        masked = choose_masked(latents, segment, dice(seed), Objective(key_frames=1.0))
         count = masked.sum(-1)
         assert (count >= 1).all() and not masked[~segment].any()
         assert masked[count >= 2][peaks[count >= 2]].all()
@@ -156,7 +200,7 @@ def test_corrupted_tokens_are_shown_wrong_and_restored_padding_never() -> None:
     masked[:, :3] = True
     valid = torch.ones(4, 30, dtype=torch.bool)
     valid[:, 20:] = False
-    shown, restore = corrupt(tokens, masked, valid, 512, np.random.default_rng(0))
+    shown, restore = corrupt(tokens, masked, valid, 512, dice())
     assert (shown[masked] == 512).all() and (restore | (shown == tokens)).all()
     assert not restore[~valid].any() and restore[:, 3:20].any()
 
@@ -166,7 +210,7 @@ def test_of_a_residual_layer_a_share_of_the_segment_is_hidden_and_of_given_token
     tokens = torch.from_numpy(rng.integers(0, 16, (200, 30, 6)))
     segment = torch.zeros(200, 30, dtype=torch.bool)
     segment[:, 5:] = True
-    seen, hidden = hide(tokens, segment, 2, 16, rng)
+    seen, hidden = hide(tokens, segment, 2, 16, dice())
     assert ((seen[..., 2] == 16) == hidden).all() and not hidden[:, :5].any()
     assert (seen[..., [0, 1, 3, 4, 5]] < 16).all()
     assert 0.02 < (seen != tokens)[:, :5].float().mean() < 0.08
@@ -175,9 +219,8 @@ def test_of_a_residual_layer_a_share_of_the_segment_is_hidden_and_of_given_token
 
 
 def test_of_the_shortest_segment_something_is_hidden_every_time() -> None:
-    rng = np.random.default_rng(0)
     segment = torch.ones(500, 1, dtype=torch.bool)
-    assert hide(torch.zeros(500, 1, 6, dtype=torch.long), segment, 1, 16, rng)[1].all()
+    assert hide(torch.zeros(500, 1, 6, dtype=torch.long), segment, 1, 16, dice())[1].all()
 
 
 def test_coarse_layers_are_trained_more_often() -> None:
@@ -197,12 +240,42 @@ def test_the_generator_learns_to_tell_left_from_right(segments: Segments, tmp_pa
         assert after[key] < before[key]
 
 
+def test_one_evaluation_learns_what_guidance_makes_of_two(segments: Segments, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Generator(GeneratorConfig(width=64, depth=2, residual_depth=1, codes=16, code_dim=8))
+    module.codebooks.normal_()
+    config = loop.LoopConfig(steps=60, learning_rate=3e-3, validate_every=60, warmup=10)
+    trained = loop.run(GeneratorStage(module, segments, segments, batch=16), config, tmp_path)
+    stage = GuidanceStage(trained, segments, segments, batch=16)
+    batch = segments.draw(dice(), 32)
+    shown = torch.full_like(batch.tokens[..., 0], module.mask_token)
+    scale, drop = torch.full((32,), 4.0), torch.zeros(32, dtype=torch.bool)
+    wanted = stage._taught(batch, shown, drop, scale)
+
+    @torch.no_grad()
+    def off(student: Generator) -> float:
+        """Mean distance of its answers from the guided ones."""
+        text, mask = student.read_text(batch.text, batch.text_mask)
+        told = student.logits(student.emphasised(text, scale), mask, shown, batch.layout).softmax(-1)
+        return float((told - wanted).abs().sum(-1)[batch.layout.role == SEGMENT].mean())
+
+    before = off(trained)
+    config = loop.LoopConfig(steps=120, learning_rate=3e-3, validate_every=120)
+    after = off(loop.run(stage, config, tmp_path))
+    assert after < 0.6 * before
+    assert stage.module.config.guided == GUIDED and (tmp_path / "guidance.ckpt").exists()
+
+
 RECIPE = """
 licence = "test"
 [tokenizer]
 batch = 4
 steps = 2
 [generator]
+batch = 4
+steps = 2
+size = { width = 64, depth = 2, residual_depth = 1 }
+[guidance]
 batch = 4
 steps = 2
 """
@@ -218,6 +291,7 @@ def test_from_a_folder_of_amass_files_to_weights_that_generate(tmp_path: Path) -
     recipe = load_recipe(str(tmp_path / "recipe.toml"))
     run.train(recipe, tmp_path, tmp_path / "runs", tmp_path / "out")
     pipeline = Pipeline.load(str(tmp_path / "out"), "cpu")
+    assert pipeline.generator.config.guided == GUIDED
     assert pipeline.licence == "test" and len(pipeline.clip([Block("a person walks", 50)])) == 50
     with pytest.raises(ValueError, match="no motion for the split 'train'"):
         run.recordings(recipe | {"commercial_only": True}, tmp_path)

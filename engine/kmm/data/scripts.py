@@ -15,7 +15,7 @@ ABOUT = "about"  #: kind of pieces that are made a half turn
 #: Kinds that are asked for more often than others, and how much more.
 POPULAR = re.compile(
     "about|few_steps|walk_(forward|in_place|diagonal|left|right)|run_|turn_|jump$|jump_forward|squat|punch|kick|wave|"
-    "raise_lower_both"
+    "raise_lower_both|up_|bend_down"
 )
 OFTEN = 3.0
 #: Walks in every tempo, of every number of steps, and turns of every size.

@@ -76,13 +76,20 @@ class Filling:
 
     @torch.inference_mode()
     def _guided(self, guidance: float) -> Tensor:
-        """(n, codes) logits of the masked Mamba, on the CPU."""
-        two = Layout(
-            *(t.expand(2, -1) for t in (self.layout.role, self.layout.since_start, self.layout.to_end))
-        )
-        logits = self.model.logits(self.text, self.mask, self.tokens[..., 0].expand(2, -1), two)
-        logits = logits[:, self.inside].float().cpu()
-        return logits[1] + guidance * (logits[0] - logits[1])
+        """(n, codes) logits of the masked Mamba, on the CPU; from one evaluation where it learned this guidance."""
+        if 1 <= guidance <= self.model.config.guided:
+            scale = torch.tensor([guidance], device=self.text.device)
+            return self._masked(self.model.emphasised(self.text[:1], scale))[0]
+        plain, nothing = self._masked(self.text)
+        return nothing + guidance * (plain - nothing)
+
+    def _masked(self, text: Tensor) -> Tensor:
+        """(b, n, codes) logits of the masked Mamba for the first b of the two texts, on the CPU."""
+        rows = len(text)
+        layout = self.layout
+        many = Layout(*(t.expand(rows, -1) for t in (layout.role, layout.since_start, layout.to_end)))
+        logits = self.model.logits(text, self.mask[:rows], self.tokens[..., 0].expand(rows, -1), many)
+        return logits[:, self.inside].float().cpu()
 
     @torch.inference_mode()
     def _refined(self, layer: int) -> Tensor:

@@ -78,14 +78,25 @@ class TextEncoder:
         with self._lock:
             return self._one(texts[0]) if len(texts) == 1 else self._encode(texts)
 
-    @torch.inference_mode()
     def _encode(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        with torch.inference_mode():
+            return self.read(*(t.to(self.device) for t in self.pieces(texts)))
+
+    def pieces(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        """(B, N) numbers of the word pieces, and (B, N) mask, padded on the right."""
         batch = self.tokenizer(
             texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
-        ids, mask = (batch[k].to(self.device) for k in ("input_ids", "attention_mask"))
-        hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-        return pad_left([h[m.bool()] for h, m in zip(hidden, mask, strict=True)])
+        return batch["input_ids"], batch["attention_mask"].bool()
+
+    @torch.no_grad()
+    def read(self, pieces: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, N, dim) latents of word pieces, and their mask, padded on the left."""
+        hidden = self.model(input_ids=pieces, attention_mask=mask.long()).last_hidden_state
+        length = mask.shape[1]
+        at = torch.arange(length, device=mask.device) - (length - mask.sum(-1, keepdim=True))
+        there = (at >= 0).unsqueeze(-1)
+        return hidden.gather(1, at.clamp(min=0).unsqueeze(-1).expand_as(hidden)) * there, there[..., 0]
 
 
 def _quiet() -> None:
@@ -94,14 +105,3 @@ def _quiet() -> None:
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-
-
-def pad_left(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Rows (n_i, dim) -> (B, max n, dim) padded with zeros in front, and the mask of what is real."""
-    longest = max(len(r) for r in rows)
-    out = rows[0].new_zeros(len(rows), longest, rows[0].shape[-1])
-    mask = torch.zeros(len(rows), longest, dtype=torch.bool, device=rows[0].device)
-    for i, row in enumerate(rows):
-        out[i, longest - len(row) :] = row
-        mask[i, longest - len(row) :] = True
-    return out, mask

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,8 +29,9 @@ class Stage(Protocol):
     name: str
     module: nn.Module
 
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
-        """Loss of one random batch, on the module's device, and figures for the log."""
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
+        """Loss of one random batch, on the module's device, and figures for the log; as tensors a GPU need not be
+        waited for."""
 
     def validate(self, module: nn.Module) -> dict[str, float]:
         """Figures on the validation split, the first of which is the one to look at."""
@@ -47,7 +49,7 @@ class LoopConfig:
     ema: float = 0.0  # decay of the averaged weights; 0 keeps the plain ones
     validate_every: int = 500
     seed: int = 0
-    mixed_precision: str = "no"  # or "bf16", for GPUs; on a CPU it is slower
+    mixed_precision: str = "no"  # or "bf16", on GPUs only: on a CPU it is slower
 
 
 class _Loss(nn.Module):
@@ -58,7 +60,7 @@ class _Loss(nn.Module):
         self.module = stage.module
         self.of = stage.loss
 
-    def forward(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+    def forward(self, rng: np.random.Generator) -> tuple[Tensor, Mapping[str, float | Tensor]]:
         return self.of(rng)
 
 
@@ -79,7 +81,7 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
     # of the extra `train`: evaluation, which does without, imports this module too
     from accelerate import Accelerator
 
-    accelerator = Accelerator(mixed_precision=config.mixed_precision)
+    accelerator = Accelerator(mixed_precision=config.mixed_precision if torch.cuda.is_available() else "no")
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / f"{stage.name}.ckpt"
     log = folder / f"{stage.name}.jsonl"
@@ -98,6 +100,8 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
         if config.ema
         else None
     )
+    if average is not None:
+        average.n_averaged = average.n_averaged.cpu()  # a count on a GPU would be waited for in every step
     step = 0
     if resume and checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=accelerator.device)
@@ -116,7 +120,7 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
         return module if average is None else average.module
 
     started, since = time.time(), step
-    sums: dict[str, float] = {}
+    sums: dict[str, float | Tensor] = {}
     while step < config.steps:
         rate = learning_rate(config, step)
         for group in optimizer.param_groups:
@@ -132,7 +136,7 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
         if average is not None:
             average.update_parameters(module)
         step += 1
-        for key, value in {"loss": float(loss.detach()), **figures}.items():
+        for key, value in {"loss": loss.detach(), **figures}.items():
             sums[key] = sums.get(key, 0.0) + value
         if step % config.validate_every == 0 or step == config.steps:
             if accelerator.is_main_process:
@@ -143,7 +147,7 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
                     "step": step,
                     "seconds": round(time.time() - started, 1),
                     "rate": rate,
-                    **{k: v / (step - since) for k, v in sums.items()},
+                    **{k: float(v) / (step - since) for k, v in sums.items()},
                     **{f"val_{k}": v for k, v in validation.items()},
                 }
                 print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)

@@ -15,11 +15,12 @@ from kmm.data.records import Recording, commercial_only, in_split
 from kmm.model import weights as wt
 from kmm.model.generator import Generator, GeneratorConfig
 from kmm.model.text import MINILM, TextEncoder
-from kmm.model.tokenizer import Tokenizer
-from kmm.training.generator import GeneratorStage, Objective
+from kmm.model.tokenizer import FRAMES_PER_TOKEN, Tokenizer
+from kmm.training.generator import GeneratorStage, GuidanceStage, Objective
 from kmm.training.loop import LoopConfig, run
-from kmm.training.segments import Segments, TokenBank
+from kmm.training.segments import Examples, Segments
 from kmm.training.store import Store
+from kmm.training.token_bank import TokenBank
 from kmm.training.tokenizer import TokenizerStage
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -60,12 +61,17 @@ def recordings(recipe: dict[str, Any], data: Path) -> list[Recording]:
 
 
 def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
-    """All stages, each resumed from `runs` where it is already there, then the weights folder `out`."""
+    """All stages, each resumed from `runs` where it is already there, then the weights folder `out`.
+
+    `runs` belongs to one recipe and one `data`: what was prepared or trained there is not made again.
+    """
     items = recordings(recipe, data)
     stores = {split: Store.build(in_split(items, split)) for split in ("train", "val")}
     tokenizer = train_tokenizer(recipe["tokenizer"], stores, runs)
-    segments = prepare(recipe["generator"], items, tokenizer)
+    segments = prepare(recipe["generator"], items, tokenizer, runs)
     generator = train_generator(recipe["generator"], segments, tokenizer, runs)
+    if "guidance" in recipe:
+        generator = train_guidance(recipe["guidance"], segments, generator, runs)
     wt.save(out, tokenizer, generator, recipe["licence"], wt.Sampling(**recipe.get("sampling", {})))
 
 
@@ -84,23 +90,34 @@ def train_tokenizer(section: dict[str, Any], stores: dict[str, Store], runs: Pat
     return trained
 
 
-def prepare(section: dict[str, Any], items: list[Recording], tokenizer: Tokenizer) -> dict[str, Segments]:
-    """What a generator is trained and validated on, by split.
+def prepare(
+    section: dict[str, Any], items: list[Recording], tokenizer: Tokenizer, runs: Path
+) -> dict[str, Segments]:
+    """What a generator is trained and validated on, by split, kept in `runs`.
 
     `section["joined"]`: how many motions to join from the training split's pieces; `section["wordings"]`: texts a
-    caption is said in; `section["text_encoder"]`: a folder with another text encoder, for example CLIP.
+    caption is said in; `section["phases"]`: from how many of a clip's first four frames it is cut into tokens;
+    `section["text_encoder"]`: a folder with another text encoder, for example CLIP.
     """
-    encoder = TextEncoder(section.get("text_encoder", MINILM))
-    splits = {split: in_split(items, split) for split in ("train", "val")}
-    splits["train"] = splits["train"] + join(splits["train"], section.get("joined", 0))
-    return {
-        split: Segments(
-            build_captions(members, section.get("wordings", WORDINGS)),
-            TokenBank(tokenizer, Store.build(members)),
-            encoder,
-        )
-        for split, members in splits.items()
-    }
+    # of the extra `train`: evaluation, which does without, imports this module too
+    from accelerate import PartialState
+
+    encoder = TextEncoder(section.get("text_encoder", MINILM), PartialState().device)
+    found = {}
+    for split in ("train", "val"):
+        path = runs / f"segments-{split}.safetensors"
+        if path.exists():
+            found[split] = Segments.load(path, encoder)
+            continue
+        members = in_split(items, split)
+        if split == "train":
+            members += join(members, section.get("joined", 0))
+        examples = Examples.of(build_captions(members, section.get("wordings", WORDINGS)), encoder)
+        bank = TokenBank.encode(tokenizer, Store.build(members), section.get("phases", FRAMES_PER_TOKEN))
+        found[split] = Segments(examples, bank, encoder)
+        if PartialState().is_main_process:
+            found[split].save(path)
+    return found
 
 
 def train_generator(
@@ -110,7 +127,7 @@ def train_generator(
 
     `section["init"]`: a weights folder to start from, else `section["size"]`: sizes that differ from the default's.
     """
-    encoder = segments["train"].texts.encoder
+    encoder = segments["train"].encoder
     if "init" in section:
         module = wt.load(section["init"], torch.device("cpu")).generator.requires_grad_(True)
     else:
@@ -120,6 +137,19 @@ def train_generator(
     module.codebooks.copy_(tokenizer.quantizer.codebooks)
     objective = Objective(**section.get("objective", {}))
     stage = GeneratorStage(module, segments["train"], segments["val"], section["batch"], objective)
+    return _trained(stage, section, runs)
+
+
+def train_guidance(
+    section: dict[str, Any], segments: dict[str, Segments], generator: Generator, runs: Path
+) -> Generator:
+    """Stage 3: a trained generator learns to follow the text in one evaluation instead of two."""
+    module = generator.requires_grad_(True)
+    stage = GuidanceStage(module, segments["train"], segments["val"], section["batch"])
+    return _trained(stage, section, runs)
+
+
+def _trained(stage: GeneratorStage, section: dict[str, Any], runs: Path) -> Generator:
     trained = run(stage, loop_config(section), runs)
     assert isinstance(trained, Generator)
     return trained

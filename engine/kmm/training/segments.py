@@ -1,30 +1,35 @@
-"""Training examples for the generator: a segment's text, its tokens, and the tokens around it."""
+"""Training examples for the generator: a segment's text, its tokens, and the tokens around it.
+
+Everything is in flat arrays on the device that trains, so that a batch is a handful of look-ups and a GPU does not
+wait for it. The text encoder is frozen, but reads anew each time: there are far more texts than latents would fit.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kmm.data.examples import Example
 from kmm.data.sampling import Balanced
 from kmm.data.wording import swap_left_right
-from kmm.model import features as ft
 from kmm.model.generator import GIVEN, PADDING, SEGMENT, Layout
-from kmm.model.text import TextEncoder, pad_left
-from kmm.model.tokenizer import FRAMES_PER_TOKEN, Tokenizer
-from kmm.training.store import Store
+from kmm.model.text import TextEncoder
+from kmm.model.tokenizer import FRAMES_PER_TOKEN
+from kmm.training.token_bank import TokenBank
 
 #: Tokens of a segment in one example, and of what is given before and after it. Generation uses no longer windows.
 NEW, BEFORE, AFTER = 36, 16, 8
-WORDS = (
-    20  #: wordings longer than this are left out where a caption has shorter ones: they pad the whole batch
-)
+FEWEST = 10  #: tokens of a segment that are asked for at least, where it has so many
+#: Wordings longer than this are left out where a caption has shorter ones, and word pieces beyond these are not read:
+#: one long text pads the whole batch.
+WORDS, PIECES = 20, 28
+READ_AT_ONCE = 4096  #: texts that are cut into word pieces in one go
 
 
 @dataclass(frozen=True)
@@ -37,116 +42,148 @@ class Batch:
     layout: Layout
     same: Tensor  # (B, B) pairs with one text
 
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        layout = Layout(
-            *(t.to(device) for t in (self.layout.role, self.layout.since_start, self.layout.to_end))
+
+@dataclass(frozen=True)
+class Examples:
+    """E captioned segments: frames [start, end) of a clip, how often to draw it, and its wordings.
+
+    Wordings are rows `wording` of `pieces`: of example e those at text[e] : text[e] + texts[e], and after them the
+    same ones for the mirrored clip.
+    """
+
+    clip: Tensor  # (E,)
+    start: Tensor  # (E,)
+    end: Tensor  # (E,)
+    chance: Tensor  # (E,) sums to 1
+    text: Tensor  # (E,)
+    texts: Tensor  # (E,)
+    wording: Tensor  # (W,)
+    pieces: Tensor  # (U, PIECES) int16, padded on the right
+    length: Tensor  # (U,) word pieces of a text
+
+    @classmethod
+    def of(cls, captions: Sequence[Example], encoder: TextEncoder) -> Examples:
+        """Examples of all captions that last two tokens or more."""
+        captions = [c for c in captions if c["end"] - c["start"] >= 2 * FRAMES_PER_TOKEN]
+        said = [[t for t in c["texts"] if len(t.split()) <= WORDS] or c["texts"] for c in captions]
+        flat = [t for texts in said for t in (*texts, *map(swap_left_right, texts))]
+        row = {text: number for number, text in enumerate(dict.fromkeys(flat))}
+        pieces, length = _pieces(list(row), encoder)
+        texts = torch.tensor([len(t) for t in said])
+        return cls(
+            torch.tensor([c["recording"] for c in captions]),
+            torch.tensor([c["start"] for c in captions]),
+            torch.tensor([c["end"] for c in captions]),
+            torch.from_numpy(Balanced(captions).chance()).float(),
+            2 * (texts.cumsum(0) - texts),
+            texts,
+            torch.tensor([row[text] for text in flat]),
+            pieces,
+            length,
         )
-        text, mask, tokens, same = (t.to(device) for t in (self.text, self.text_mask, self.tokens, self.same))
-        return Batch(text, mask, tokens, layout, same)
 
 
-class TokenBank:
-    """Tokens of every clip, plain and mirrored, from each of the four frames that a token may start at."""
-
-    @torch.no_grad()
-    def __init__(self, tokenizer: Tokenizer, store: Store) -> None:
-        tokenizer.eval()
-        device = tokenizer.mean.device
-        self.clips: list[list[NDArray[np.int16]]] = []
-        for index in range(len(store.length)):
-            plain = store.clip(index)
-            variants = []
-            for motion in (plain, ft.mirror(plain)):
-                for phase in range(FRAMES_PER_TOKEN):
-                    usable = (len(motion) - phase) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
-                    part = torch.from_numpy(motion[phase : phase + usable])[None].to(device)
-                    tokens = tokenizer.encode(part)[0] if usable else torch.zeros(0, 6, dtype=torch.long)
-                    variants.append(tokens.cpu().numpy().astype(np.int16))
-            self.clips.append(variants)
-
-    def get(self, clip: int, mirrored: bool, phase: int) -> NDArray[np.int16]:
-        return self.clips[clip][FRAMES_PER_TOKEN * mirrored + phase]
+def _pieces(texts: list[str], encoder: TextEncoder) -> tuple[Tensor, Tensor]:
+    """(U, PIECES) word pieces and (U,) how many of these a text has."""
+    pieces = torch.zeros(len(texts), PIECES, dtype=torch.int16)
+    length = torch.zeros(len(texts), dtype=torch.long)
+    for low in range(0, len(texts), READ_AT_ONCE):
+        found, mask = encoder.pieces(texts[low : low + READ_AT_ONCE])
+        rows = slice(low, low + len(found))
+        pieces[rows, : found.shape[1]] = found[:, :PIECES].to(torch.int16)
+        length[rows] = mask.sum(-1).clamp(max=PIECES)
+    return pieces, length
 
 
-class TextBank:
-    """Encoder latents of texts, each computed when it is first asked for (the encoder is frozen)."""
-
-    def __init__(self, encoder: TextEncoder) -> None:
-        self.encoder = encoder
-        self.latents: dict[str, Tensor] = {}
-
-    def get(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """(B, N, dim) latents and (B, N) mask, padded on the left."""
-        new = sorted({t for t in texts if t not in self.latents})
-        if new:
-            hidden, mask = self.encoder(new)
-            for text, row, real in zip(new, hidden, mask, strict=True):
-                self.latents[text] = row[real].half()
-        return pad_left([self.latents[t].float() for t in texts])
+Arrays = TypeVar("Arrays", Examples, TokenBank)
 
 
 class Segments:
     """Draws batches of captioned segments, balanced over kinds of action."""
 
-    def __init__(self, captions: Sequence[Example], tokens: TokenBank, encoder: TextEncoder) -> None:
-        self.captions: list[Example] = [
-            {**c, "texts": [t for t in c["texts"] if len(t.split()) <= WORDS] or c["texts"]}
-            for c in captions
-            if c["end"] - c["start"] >= 2 * FRAMES_PER_TOKEN
+    def __init__(self, examples: Examples, bank: TokenBank, encoder: TextEncoder) -> None:
+        """On the device of the text encoder."""
+        self.encoder, self.device = encoder, encoder.device
+        self.examples = _on(examples, self.device)
+        self.bank = _on(bank, self.device)
+
+    def save(self, path: Path) -> None:
+        """Write everything but the text encoder, to train elsewhere or again."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {
+                f"{prefix}.{f.name}": getattr(part, f.name).cpu().contiguous()
+                for prefix, part in (("examples", self.examples), ("bank", self.bank))
+                for f in fields(part)
+            },
+            path,
+        )
+
+    @classmethod
+    def load(cls, path: Path, encoder: TextEncoder) -> Segments:
+        """What `save` wrote."""
+        found = load_file(path)
+        parts = [
+            {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
+            for prefix in ("examples.", "bank.")
         ]
-        self.tokens = tokens
-        self.mirrored = [[swap_left_right(t) for t in c["texts"]] for c in self.captions]
-        self.texts = TextBank(encoder)
-        self.balanced = Balanced(self.captions)
+        return cls(Examples(**parts[0]), TokenBank(**parts[1]), encoder)
 
-    def draw(self, rng: np.random.Generator, count: int) -> Batch:
-        """A random batch of `count` examples.
+    def draw(self, rng: torch.Generator, count: int) -> Batch:
+        """A random batch of `count` examples; `rng` is on this device.
 
-        How much is shown is drawn once a batch, so that its rows are about equally long and little is padded.
+        On a GPU every batch has the same shape, to which kernels are compiled. On a CPU it is as short as it can be,
+        and how much is shown is drawn once a batch, so that its rows are about equally long.
         """
-        new = int(rng.integers(10, NEW + 1))
-        before = 0 if rng.random() < 0.25 else int(rng.integers(1, BEFORE + 1))
-        after = int(rng.integers(1, AFTER + 1)) if rng.random() < 0.15 else 0
-        rows, texts = [], []
-        for index in self.balanced.draw(rng, count):
-            row, text = self._example(rng, index, new, before, after)
-            rows.append(row)
-            texts.append(text)
-        return collate(rows, texts, self.texts)
+        alike = self.device.type == "cpu"
 
-    def _example(
-        self, rng: np.random.Generator, index: int, new: int, before: int, after: int
-    ) -> tuple[tuple[NDArray[Any], ...], str]:
-        caption = self.captions[index]
-        mirrored, phase = bool(rng.random() < 0.5), int(rng.integers(FRAMES_PER_TOKEN))
-        tokens = self.tokens.get(caption["recording"], mirrored, phase)
-        start = min(max(0, round((caption["start"] - phase) / FRAMES_PER_TOKEN)), len(tokens) - 1)
-        end = min(max(start + 1, round((caption["end"] - phase) / FRAMES_PER_TOKEN)), len(tokens))
+        def below(most: Tensor | int, each: bool = True) -> Tensor:
+            """Random whole numbers from 0 to below `most`."""
+            chance = torch.rand(count if each else 1, generator=rng, device=self.device)
+            return (chance * most).long().expand(count)
+
+        def happens(share: float) -> Tensor:
+            return torch.rand(1 if alike else count, generator=rng, device=self.device).expand(count) < share
+
+        e, bank = self.examples, self.bank
+        index = torch.multinomial(e.chance, count, replacement=True, generator=rng)
+        clip, variant = e.clip[index], below(bank.phase.shape[1])
+        phase, total = bank.phase[clip, variant], bank.count[clip, variant]
+        # a segment in tokens: at least one, though its last frames may be no whole one
+        start = ((e.start[index] - phase) / FRAMES_PER_TOKEN).round().long().clamp(min=0)
+        start = torch.minimum(start, total - 1)
+        end = ((e.end[index] - phase) / FRAMES_PER_TOKEN).round().long()
+        end = torch.minimum(torch.maximum(end, start + 1), total)
         # of a long segment a window, as a stream generates it; the first one as often as any other
-        room = max(0, end - start - new)
-        first = start if rng.random() < 0.3 else start + int(rng.integers(room + 1))
-        last = min(end, first + new)
-        low, high = max(0, first - before), min(len(tokens), last + after)
-        at = np.arange(low, high)
-        role = np.where((at >= first) & (at < last), SEGMENT, GIVEN)
-        texts = self.mirrored[index] if mirrored else caption["texts"]
-        return (tokens[low:high], role, at - start, end - 1 - at), texts[int(rng.integers(len(texts)))]
+        new = FEWEST + below(NEW + 1 - FEWEST, not alike)
+        room = (end - start - new).clamp(min=0)
+        anywhere = torch.rand(count, generator=rng, device=self.device) >= 0.3
+        first = start + below(room + 1) * anywhere
+        last = torch.minimum(end, first + new)
+        before = (1 + below(BEFORE, not alike)) * happens(0.75)
+        after = (1 + below(AFTER, not alike)) * happens(0.15)
+        low, high = (first - before).clamp(min=0), torch.minimum(total, last + after)
+        longest = int((high - low).max()) if alike else BEFORE + NEW + AFTER
+        at = low.unsqueeze(-1) + torch.arange(longest, device=self.device)
+        there = at < high.unsqueeze(-1)
+        inside = (at >= first.unsqueeze(-1)) & (at < last.unsqueeze(-1))
+        role = torch.where(inside, SEGMENT, GIVEN).masked_fill(~there, PADDING)
+        rows = (bank.first[clip, variant].unsqueeze(-1) + at).clamp(max=len(bank.tokens) - 1)
+        layout = Layout(
+            role, (at - start.unsqueeze(-1)) * there, (end.unsqueeze(-1) - 1 - at).masked_fill(~there, 0)
+        )
+        mirrored = variant >= bank.phase.shape[1] // 2
+        said = e.wording[e.text[index] + e.texts[index] * mirrored + below(e.texts[index])]
+        tokens = bank.tokens[rows].long() * there.unsqueeze(-1)
+        return Batch(*self._read(said, alike), tokens, layout, said.unsqueeze(-1) == said)
+
+    def _read(self, said: Tensor, short: bool) -> tuple[Tensor, Tensor]:
+        """Latents (B, N, dim) and mask of texts."""
+        length = self.examples.length[said]
+        width = int(length.max()) if short else PIECES
+        mask = torch.arange(width, device=self.device) < length.unsqueeze(-1)
+        return self.encoder.read(self.examples.pieces[said, :width].long(), mask)
 
 
-def collate(rows: Sequence[tuple[NDArray[Any], ...]], texts: Sequence[str], bank: TextBank) -> Batch:
-    """Pad rows (tokens, role, since start, to end) to one length and add their texts."""
-    longest = max(len(r[0]) for r in rows)
-
-    def pad(column: int, fill: int) -> Tensor:
-        out = np.full((len(rows), longest, *rows[0][column].shape[1:]), fill, dtype=np.int64)
-        for i, row in enumerate(rows):
-            out[i, : len(row[column])] = row[column]
-        return torch.from_numpy(out)
-
-    text, mask = bank.get(texts)
-    ids = {t: i for i, t in enumerate(sorted(set(texts)))}
-    number = torch.tensor([ids[t] for t in texts])
-    return Batch(
-        text, mask, pad(0, 0), Layout(pad(1, PADDING), pad(2, 0), pad(3, 0)), number[:, None] == number[None]
-    )
+def _on(part: Arrays, device: torch.device) -> Arrays:
+    return replace(part, **{f.name: getattr(part, f.name).to(device) for f in fields(part)})

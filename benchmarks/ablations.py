@@ -79,7 +79,7 @@ def main() -> None:
     section = {k: v for k, v in recipe["generator"].items() if k != "init"}
     section |= SMALLER | {"steps": options.steps, "batch": options.batch}
     tokenizer = wt.load(options.recipe, torch.device("cpu")).tokenizer
-    segments = run.prepare(section, run.recordings(recipe, options.data), tokenizer)
+    segments = run.prepare(section, run.recordings(recipe, options.data), tokenizer, options.runs)
     heads = ["variant", "validation loss", "directions", *(FIGURES if judge else ())]
     print(f"{options.recipe}, {options.steps} steps of {options.batch} each, {options.seeds} seeds")
     print("| " + " | ".join(heads) + " |", "|---" * len(heads) + "|", sep="\n", flush=True)

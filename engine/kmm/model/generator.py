@@ -135,8 +135,8 @@ class Generator(nn.Module):
     def emphasised(self, text: Tensor, guidance: Tensor) -> Tensor:
         """Text latents (B, N, width) that ask the masked Mamba for its logits at guidance scales (B,).
 
-        One evaluation gives them instead of two ("On Distillation of Guided Diffusion Models", arXiv 2210.03142). At scale
-        1, no guidance, the latents are the plain ones.
+        One evaluation gives them instead of two ("On Distillation of Guided Diffusion Models", arXiv 2210.03142).
+        At scale 1, no guidance, the latents are the plain ones.
         """
         scale = torch.stack([guidance - 1, guidance.log()], dim=-1)
         out: Tensor = text + self.emphasis(scale.to(text)).unsqueeze(1)

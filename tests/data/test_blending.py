@@ -14,8 +14,10 @@ from kmm.data.blending import (
     linger,
     linger_at,
     scale_turn,
+    waving,
     with_arms,
 )
+from kmm.data.gestures import swings
 from kmm.data.signals import signals
 from kmm.skeleton import JOINT_INDEX, JOINT_NAMES
 
@@ -56,6 +58,27 @@ def test_arms_of_another_motion_come_and_go(side, start):
     others = [j for j in range(22) if j not in arm_joints]
     np.testing.assert_array_equal(got.rotations[:, others], clip.rotations[:, others])
     outside = np.r_[0 : start + 1, end - 1 : len(clip)]
+    np.testing.assert_allclose(got.rotations[outside], clip.rotations[outside], atol=1e-6)
+
+
+@given(st.sampled_from(["left", "right", "both"]), st.floats(20, 40), st.floats(1.2, 2.3))
+def test_waving_arms_swing_so_often_and_nothing_else_moves(side, degrees, hertz):
+    clip = figure(5.0, left_arm=lambda t: 60 + 0 * t, right_arm=lambda t: 60 + 0 * t)
+    start, stop = 30, 120
+    got = waving(clip, side, start, stop, degrees, hertz)
+    for number, name in enumerate(("left", "right")):
+        turns, _ = swings(signals(got), number, 0, len(got))
+        expected = 2 * hertz * (stop - start) / 30 if side in (name, "both") else 0
+        assert abs(turns - expected) <= 3
+    moved = [
+        JOINT_INDEX[f"{n}_{j}"]
+        for n in ("left", "right")
+        if side in (n, "both")
+        for j in ("shoulder", "elbow")
+    ]
+    others = [j for j in range(22) if j not in moved]
+    np.testing.assert_array_equal(got.rotations[:, others], clip.rotations[:, others])
+    outside = np.r_[0 : start + 1, stop - 1 : len(clip)]
     np.testing.assert_allclose(got.rotations[outside], clip.rotations[outside], atol=1e-6)
 
 

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from kmm import rotations as rot
 from kmm.data.annotate import segments
-from kmm.data.joining import join, returned
+from kmm.data.joining import Joiner, join, returned
+from kmm.data.pieces import Pieces
 from kmm.data.records import Recording
+from kmm.data.scripts import Script
 
 from .figures import HEIGHT, bump, figure, ramp, walk
 
@@ -67,11 +69,11 @@ def test_quaternions_stay_unit(joined):
         assert np.isfinite(rot.magnitude(r.clip.rotations)).all()
 
 
-def test_a_few_steps_between_standing_are_asked_for(joined):
-    counts = {
-        a.count for r in joined for s in segments(r.clip) for a in s.actions if a.kind == "walk_forward"
-    }
-    assert counts & {1, 2, 3, 4}
+def test_a_few_steps_between_standing_are_asked_for(recordings, monkeypatch):
+    joiner, rng = Joiner(recordings, 3), np.random.default_rng(3)
+    monkeypatch.setattr(joiner.scripts, "draw", lambda rng: Script(("few_steps",)))
+    found = [s for _ in range(60) if (clip := joiner.asked(rng)) is not None for s in segments(clip)]
+    assert {a.count for s in found for a in s.actions if a.kind == "walk_forward"} - {0}
 
 
 def test_a_single_action_comes_with_a_pose_that_is_held(recordings):
@@ -101,3 +103,28 @@ def test_who_comes_back_stops_where_the_way_began(too_far):
 
 def test_who_does_not_come_back_is_left_out():
     assert returned(figure(6.0, forward=lambda t: ramp(0, 2, 0, 2)(t) - ramp(0, 1, 3, 6)(t))) is None
+
+
+@pytest.mark.parametrize("askew", [-40.0, 0.0, 40.0])
+def test_a_way_back_that_leads_beside_the_start_is_bent_to_it(askew):
+    yaw = ramp(0, 180 + askew, 2, 3.5)
+    back = returned(
+        figure(7.0, forward=lambda t: ramp(0, 2, 0, 2)(t) + ramp(0, 2.4, 3.5, 6)(t), yaw=yaw, along_yaw=True)
+    )
+    away = np.linalg.norm(back.translation[:, :2] - back.translation[0, :2], axis=-1)
+    assert away.max() == pytest.approx(2.0, abs=0.3) and away[-1] < 0.35 * away.max()
+
+
+def test_bodies_that_stand_raise_and_wave_their_arms(recordings):
+    raised = plain("raised", figure(4.0, right_arm=bump(60, 0.5, 3.0, -75)))
+    found = [s for r in join([*recordings, raised], 150, seed=4) for s in segments(r.clip)]
+    kinds = {s.kind for s in found}
+    assert {"wave_left", "wave_right", "raise_left", "raise_right", "raise_lower_left"} <= kinds
+    for s in found:
+        assert not s.kind.startswith("wave") or s.end - s.start > 1.3 * 30
+
+
+def test_a_punch_is_held_though_the_body_was_never_calm():
+    jab = figure(2.5, forward=lambda t: 0.1 * np.sin(5 * t), right_arm=lambda t: -30 + 0 * t)
+    pieces = Pieces([plain("jab", jab)], 0)
+    assert all(p.calm is not None for p in pieces.kinds.get("punch_right", ()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 from kmm.clip import Clip
 from kmm.data import gestures, posture
 from kmm.data.actions import Action
-from kmm.data.locomotion import locomotion
+from kmm.data.locomotion import REST, locomotion, net_turn
 from kmm.data.records import Caption
+from kmm.data.sentences import there_and_back
 from kmm.data.signals import Signals, fastest, signals, smooth
 from kmm.data.wording import describe
 
@@ -20,6 +22,9 @@ SHORTEST, LONGEST = 0.8, 10.0  # seconds of one caption
 STILL = 2.6  #: seconds of holding still, before and after an action, that its caption may take in
 PAUSE = 1.2  #: seconds between one time and the next that are still doing the same twice
 NEAR = 0.4  #: seconds after an action within which stillness must begin
+TURNING = 4.0  #: seconds that who walks there and back may take to turn about
+ABOUT = re.compile("stand|(walk_)?(turn|curve)_")  #: what such a turn may look like
+BACK = 0.45  #: share of the way out that may be left of it on coming back
 CALM = 0.4  #: metres a second of the fastest joint of a body that holds still
 HELD = ("stand", "sit", "lie", "kneel", "crouch", "walk_in_place")  #: kinds that no stillness is added to
 
@@ -73,7 +78,7 @@ def segments(clip: Clip) -> list[Segment]:
     arms = [x for x in found if x.channel == "arms"]
     out: list[Segment] = []
     for x in body:
-        out.append(Segment(x.start, x.end, (x,)))
+        out.append(_whole(x, s))
     for gesture in arms:
         around = [
             x for x in body if min(x.end, gesture.end) - max(x.start, gesture.start) > 0.3 * len(gesture)
@@ -94,9 +99,42 @@ def segments(clip: Clip) -> list[Segment]:
     for i in range(len(sequence)):
         for count in (2, 3):
             chain = sequence[i : i + count]
-            if len(chain) == count and _chained(chain, fps) and chain[-1].end - chain[0].start <= longest:
+            if len(chain) == count and _chained(chain, fps) and not there_and_back(chain):
                 out.append(Segment(chain[0].start, chain[-1].end, tuple(chain)))
+    out += _round_trips(body, s)
     return [x for x in out if SHORTEST * fps <= x.end - x.start <= longest + 1]
+
+
+def _whole(x: Action, s: Signals) -> Segment:
+    """An action by itself: counted steps with the rest around them, getting up with the standing that it ends in."""
+    rest = round(REST * s.fps)
+    before = rest if x.kind.startswith("walk") and x.count else 0
+    after = rest if before or x.kind.startswith("up_from") else 0
+    return Segment(x.start - before, min(len(s), x.end + after), (x,))
+
+
+def _round_trips(found: list[Action], s: Signals) -> list[Segment]:
+    """Walks away that turn about, however that is done, and come back; with and without the stillness around them."""
+    calm = smooth(fastest(s), 0.1 * s.fps) < CALM
+    most, near = round(STILL * s.fps), round(NEAR * s.fps)
+    out = []
+    for i, away in enumerate(found):
+        rest = found[i + 1 :]
+        back = next((k for k, x in enumerate(rest) if x.kind == "walk_forward"), None)
+        if back is None or not all(ABOUT.match(x.kind) for x in rest[:back]):
+            continue
+        start, turning, end = away.start, (away.end, rest[back].start), rest[back].end
+        turned = net_turn(s, *turning) if turning[1] > turning[0] else 0.0
+        kind = "turn_left" if turned > 0 else "turn_right"
+        trip = (away, Action(kind, *turning, turned), rest[back])
+        way = np.linalg.norm(s.joints[start:end, 0, :2] - s.joints[start, 0, :2], axis=-1)
+        if not there_and_back(trip) or len(trip[1]) > TURNING * s.fps or way[-1] > BACK * way.max():
+            continue
+        out.append(Segment(start, end, trip))
+        before, after = _still(calm[:start][::-1], near), _still(calm[end:], near)
+        if before + after > near:
+            out.append(Segment(start - min(before, most), end + min(after, most), trip))
+    return out
 
 
 def _repeated(found: list[Action], fps: float) -> list[Action]:

@@ -16,6 +16,7 @@ from kmm.skeleton import JOINT_INDEX
 
 ARM = ("collar", "shoulder", "elbow", "wrist")
 FADE = 8  # frames in which arms go over into the other motion
+SWUNG, UPPER = 0.25, 0.35  # seconds until an arm waves in full, and how much of that its upper part does
 STEADY = 0.5  # seconds: the heading that steps are led by has no sway of single steps
 HEEL = 0.04  # metres that the ankle of a foot that stands may come up, as its heel does
 #: Seconds of the motion that a held pose goes to and fro, how long that takes, and over what it comes to rest.
@@ -156,6 +157,29 @@ def with_arms(clip: Clip, arms: Clip, side: str, start: int) -> Clip:
     rotations = clip.rotations.copy()
     own = rotations[frames][:, joints]
     rotations[start : frames.stop, joints] = rot.slerp(own, arms.rotations[:, joints], share[:, None])
+    return replace(clip, rotations=rotations)
+
+
+def waving(clip: Clip, side: str, start: int, stop: int, degrees: float, hertz: float) -> Clip:
+    """The clip with its left, its right or "both" arms swung to and fro between two frames, as raised arms wave.
+
+    The forearm swings about the body's front axis by `degrees` to either side, the upper arm by a part of that.
+    """
+    _, world = forward_kinematics(clip.translation.astype(float), clip.rotations.astype(float))
+    yaw = heading(clip.rotations[:, 0].astype(float))
+    ahead = np.stack([np.sin(yaw), -np.cos(yaw), np.zeros(len(clip))], axis=-1)
+    at = np.arange(len(clip)) - start
+    share = np.clip(np.minimum(at, stop - 1 - start - at) / (SWUNG * clip.fps), 0.0, 1.0)
+    swing = np.radians(degrees) * share * np.sin(2 * np.pi * hertz * at / clip.fps)
+    rotations = clip.rotations.copy()
+    for name, sign in (("left", 1.0), ("right", -1.0)):
+        if side not in (name, "both"):
+            continue
+        collar, shoulder, elbow = (JOINT_INDEX[f"{name}_{joint}"] for joint in ARM[:3])
+        upper = rot.multiply(rot.from_rotvec(sign * UPPER * swing[:, None] * ahead), world[:, shoulder])
+        fore = rot.multiply(rot.from_rotvec(sign * swing[:, None] * ahead), world[:, elbow])
+        rotations[:, shoulder] = rot.multiply(rot.inv(world[:, collar]), upper)
+        rotations[:, elbow] = rot.multiply(rot.inv(upper), fore)
     return replace(clip, rotations=rotations)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kmm.contacts import hysteresis
 from kmm.data.actions import Action, runs
@@ -45,19 +46,21 @@ def swings(s: Signals, side: int, a: int, b: int) -> tuple[int, float]:
     top = s.wrist[a:b, side, 2] > 0.0
     path = s.wrist[a:b, side, :]
     path = smooth(path - smooth(path, 0.5 * s.fps), 0.04 * s.fps)  # without the raising and lowering itself
-    best = 0
-    for axis in (0, 1, 2):
-        x = path[:, axis]
-        turns, anchor, direction = 0, x[0], 0
-        for value in x:
-            if direction >= 0 and value < anchor - SWING:
-                turns, direction, anchor = turns + (direction != 0), -1, value
-            elif direction <= 0 and value > anchor + SWING:
-                turns, direction, anchor = turns + (direction != 0), 1, value
-            elif (direction >= 0 and value > anchor) or (direction <= 0 and value < anchor):
-                anchor = value
-        best = max(best, turns)
+    best = max(_turning_points(path[:, axis]) for axis in (0, 1, 2))
     return best, best * s.fps / max(1, int(top.sum()))
+
+
+def _turning_points(x: NDArray[np.floating]) -> int:
+    """How often x (T,) turns back by more than SWING."""
+    turns, direction = 0, 0
+    low = high = x[0]  # since the last turning point
+    for value in x:
+        low, high = min(low, value), max(high, value)
+        if direction >= 0 and value < high - SWING:
+            turns, direction, low = turns + (direction != 0), -1, value
+        elif direction <= 0 and value > low + SWING:
+            turns, direction, high = turns + (direction != 0), 1, value
+    return turns
 
 
 def _pair(s: Signals, episodes: list[tuple[int, int, int, int, float]]) -> list[Action]:

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from kmm.clip import FPS, Clip
-from kmm.data.blending import bend_path, linger, linger_at, scale_turn, with_arms
+from kmm.data.blending import bend_path, linger, linger_at, scale_turn, waving, with_arms
 from kmm.data.pieces import INSIDE, LONGEST, SHORTEST, SLACK, Piece, Pieces, pose_space, reachable
 from kmm.data.records import Recording
 from kmm.data.scripts import ABOUT, Scripts
@@ -36,7 +36,12 @@ GAIT_WEIGHT = 2.0  #: most sequences that people ask for have a walk in them
 ASKED = 0.7  #: share of motions that are one thing as people ask for it
 ANGLES = (45.0, 90.0, 90.0, 90.0, 135.0, 180.0, 180.0, 180.0, 270.0, 360.0)  #: turns that people ask for
 HOLD = (0.0, 2.6)  #: seconds that poses at the ends are held
+#: Seconds that gestures of a standing body are held up, share of those held longer than a wave takes that are waved,
+#: how far (degrees) and how often a second, and share that is cut so that arms are up at the beginning or at the end.
+UP, WAVED, WAVE, SWING, BEATS, CUT = (0.0, 4.0), 0.6, 1.3, (18.0, 40.0), (1.2, 2.3), 0.4
 NEAR = 0.35  #: share of the way out that may be left on coming back
+#: Degrees by which a way back is bent to lead to the start, seconds over which it is, and how often one is tried.
+HOMEWARD, HOMEWARD_SECONDS, BACK_TRIED = 60.0, 1.4, 4
 WRISTS = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
 SCALED = 0.8  #: share of turns made as large as one of these
 
@@ -76,12 +81,15 @@ class Joiner:
     def asked(self, rng: np.random.Generator) -> Clip | None:
         """A motion as people ask for it."""
         script = self.scripts.draw(rng)
+        if script.arms and script.kinds == ("stand",):
+            return self._gesture(rng) if self.pieces.gestures else None
         if script.held and (clip := self._acted(script.kinds, rng, held=True)) is not None:
             return linger(clip, *rng.uniform(*HOLD, size=2))
         kinds = script.kinds if script.way else self.scripts.among_standing(script.kinds, rng)
         clip = self._acted(kinds, rng)
-        if clip is not None and script.way == "back":
-            return returned(clip)
+        if script.way == "back":
+            found = (returned(c) for c in (clip, *(self._acted(kinds, rng) for _ in range(BACK_TRIED))) if c)
+            return next((c for c in found if c is not None), None)
         if clip is not None and script.way:
             clip = bend_path(clip, *(_corner if script.way == "corner" else _circle)(len(clip), rng))
         if clip is not None and script.arms and self.pieces.gestures:
@@ -140,6 +148,25 @@ class Joiner:
             arms = linger_at(arms, highest, frames)
         fits = len(arms) <= len(clip)
         return with_arms(clip, arms, side, int(rng.integers(len(clip) - len(arms) + 1))) if fits else clip
+
+    def _gesture(self, rng: np.random.Generator) -> Clip:
+        """Standing while arms are raised, held up or waved, and lowered; at times they are up at one end."""
+        side, arms = self._arms(rng)
+        wrists = [w for name, w in zip(("left", "right"), WRISTS, strict=True) if side in (name, "both")]
+        top = int(arms.joints()[:, wrists, 2].min(-1).argmax())
+        held = round(float(rng.uniform(*UP)) * FPS)
+        arms = linger_at(arms, top, held)
+        if held > WAVE * FPS and rng.random() < WAVED:
+            arms = waving(arms, side, top, top + held, float(rng.uniform(*SWING)), float(rng.uniform(*BEATS)))
+        body = self._entered(self.pieces.draw(rng, "stand"), rng)
+        missing = max(0.0, (len(arms) - len(body)) / FPS)
+        body = linger(body, *(missing / 2 + rng.uniform(0.1, HOLD[1] / 2, size=2)))
+        start = int(rng.integers(len(body) - len(arms) + 1))
+        clip = with_arms(body, arms, side, start)
+        up = start + top
+        if rng.random() < CUT:
+            clip = clip.slice(0, up + held + 1) if rng.random() < 0.5 else clip.slice(up, len(clip))
+        return clip.canonical()
 
     def _arms(self, rng: np.random.Generator) -> tuple[str, Clip]:
         """A gesture, mirrored or not, of one arm at times though both made it, and at times slower."""
@@ -210,7 +237,15 @@ def _circle(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:
 
 
 def returned(clip: Clip) -> Clip | None:
-    """The motion up to where it comes nearest to its start again; None where that is not near."""
+    """The motion bent to come back, up to where it is nearest to its start again; None where that is not near."""
+    way = clip.translation[:, :2] - clip.translation[0, :2]
+    farthest = int(np.linalg.norm(way, axis=-1).argmax())
+    home, back = -way[farthest], way[-1] - way[farthest]
+    degrees = float(np.degrees(np.arctan2(back[0] * home[1] - back[1] * home[0], back @ home)))
+    if abs(degrees) > HOMEWARD:
+        return None
+    half = round(HOMEWARD_SECONDS / 2 * FPS)
+    clip = bend_path(clip, degrees, max(0, farthest - half), min(len(clip), farthest + half))
     away = np.linalg.norm(clip.translation[:, :2] - clip.translation[0, :2], axis=-1)
     farthest = int(away.argmax())
     nearest = farthest + int(away[farthest:].argmin())

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kmm.contacts import hysteresis
+from kmm.contacts import foot_contacts, hysteresis
 from kmm.data.actions import Action, absorb_short, labelled_runs, runs
 from kmm.data.signals import Signals, smooth
 
@@ -19,6 +19,8 @@ STRAIGHT, TURNED = 15.0, 30.0
 UPRIGHT_HEIGHT = 0.80  # pelvis of a body that walks, runs or stands, metres
 LONGEST = 8.0  # seconds of one caption
 MOST_STEPS = 6  # more are not counted
+STEP = 0.2  #: metres that a counted step gets ahead at least
+REST = 0.3  #: seconds of standing still before and after steps that are counted
 
 SECTORS = (
     "forward",
@@ -200,7 +202,7 @@ def _side(turned: float) -> str:
 
 def _counted(s: Signals, a: int, b: int, found: list[Action], occupied: NDArray[np.bool_]) -> list[Action]:
     """Steps of a walk that is one action from standing still to standing still."""
-    rest = round(0.3 * s.fps)
+    rest = round(REST * s.fps)
     if (
         len(found) != 1
         or a < rest
@@ -212,16 +214,25 @@ def _counted(s: Signals, a: int, b: int, found: list[Action], occupied: NDArray[
     walk = found[0]
     if not walk.kind.startswith("walk_") or len(walk) < 0.9 * (b - a):
         return found
-    steps = footfalls(s, a - rest, b + rest)
-    return [replace(walk, count=steps)] if 1 <= steps <= MOST_STEPS else found
+    seen = slice(a - rest, b + rest)
+    steps = footfalls(s, seen.start, seen.stop)
+    # a foot that is half up when the caption begins is one step less to who sees no more than that
+    alone = _placed(s.joints[seen], foot_contacts(s.joints[seen], s.fps))
+    sure = steps == alone and 1 <= steps <= MOST_STEPS and travelled(s, a, b) > STEP * steps
+    return [replace(walk, count=steps)] if sure else found
 
 
 def footfalls(s: Signals, a: int, b: int) -> int:
     """How often a foot is put down somewhere else in [a, b)."""
+    return _placed(s.joints[a:b], s.contacts[a:b])
+
+
+def _placed(joints: NDArray[np.floating], contacts: NDArray[np.floating]) -> int:
+    """How often a foot is put down somewhere else, from joints (T, 22, 3) and contacts (T, 4)."""
     count = 0
     for side, ankle in ((slice(0, 2), 7), (slice(2, 4), 8)):
-        stances = runs(s.contacts[a:b, side].max(1) > 0.5)
-        places = [s.joints[a + i : a + j, ankle, :2].mean(0) for i, j in stances]
+        stances = runs(contacts[:, side].max(1) > 0.5)
+        places = [joints[i:j, ankle, :2].mean(0) for i, j in stances]
         count += sum(float(np.linalg.norm(q - p)) > 0.15 for p, q in pairwise(places))
     return count
 

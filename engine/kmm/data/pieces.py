@@ -32,6 +32,7 @@ FEW_STEPS = round(0.4 * FPS), round(1.8 * FPS)  # frames of a walk that is asked
 #: Metres a second of the fastest joint that are calm, and frames around an action in which to look for calm.
 CALM, ROOM = 0.8, round(1.0 * FPS)
 SCALES = (0.6, 1.9)  #: how much a turn may be changed to be one of so many degrees
+STRIKE = re.compile("kick|punch")  #: kinds around which a body holds still though it was not calm there
 LOOK_AHEAD = 0.12  #: seconds over which velocities count as distances
 
 Array = NDArray[np.floating]
@@ -90,9 +91,10 @@ class Pieces:
                 side = action.kind.rsplit("_", 1)[1]
                 self.gestures.append((side, clip.slice(action.start, action.end)))
             if action.channel == "body" or whole:
-                piece = Piece(
-                    index, False, action.kind, action.start, action.end, action.amount, _around(calm, action)
-                )
+                held = _around(calm, action)
+                if held is None and STRIKE.match(action.kind):
+                    held = action.start, action.end
+                piece = Piece(index, False, action.kind, action.start, action.end, action.amount, held)
                 self.kinds[action.kind].append(piece)
 
     def _cut_few_steps(self, rng: np.random.Generator) -> None:

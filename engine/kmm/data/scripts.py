@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Shares of scripts that are going, turning about and back; going round a corner or a circle; going with arms up.
-BACK, AROUND, ARMS_UP = 0.14, 0.18, 0.10
+#: Shares of scripts that are going, turning about and back; going round a corner or a circle; going with arms up;
+#: standing with arms raised or waved; a few steps.
+BACK, AROUND, ARMS_UP, GESTURE, STEPS = 0.12, 0.15, 0.09, 0.13, 0.07
 WALKED = 0.55  #: share of corners, circles and arms up that are walked, the others are run
 ABOUT = "about"  #: kind of pieces that are made a half turn
 #: Kinds that are asked for more often than others, and how much more.
 POPULAR = re.compile(
-    "about|few_steps|walk_(forward|in_place|diagonal|left|right)|run_|turn_|jump$|jump_forward|squat|punch|kick|wave|"
+    "about|walk_(forward|in_place|diagonal|left|right)|run_|turn_|jump$|jump_forward|squat|punch|kick|wave|"
     "raise_lower_both|up_|bend_down"
 )
 OFTEN = 3.0
-#: Walks in every tempo, of every number of steps, and turns of every size.
-MOST = ("walk_forward", "few_steps", "turn_left", "turn_right", "walk_in_place")
+#: Walks in every tempo, turns of every size, and punches, of which there are few to begin with.
+MOST = ("walk_forward", "turn_left", "turn_right", "walk_in_place", "punch_left", "punch_right")
 MOST_OFTEN = 8.0
 COUNTED = re.compile("jump|squat|kick|punch")  #: kinds that are done once, twice or three times
 GOING = re.compile("walk|run")  #: kinds that go on for some pieces
@@ -32,7 +33,7 @@ class Script:
     """Kinds of pieces in order, and what is done to the whole.
 
     held: the poses at both ends are held for a while, else one may stand there. way: "corner" or "circle" for walks
-    and runs that go round one, "back" for those that return. arms: whether arms are up meanwhile.
+    and runs that go round one, "back" for those that return. arms: whether arms are up or waved meanwhile.
     """
 
     kinds: tuple[str, ...]
@@ -61,7 +62,11 @@ class Scripts:
             return Script((self._gait(rng),) * (3 if way == "circle" else 2), way=way)
         if 0 <= chance - BACK - AROUND < ARMS_UP and self.gaits:
             return Script((self._gait(rng),) * int(rng.integers(1, 3)), arms=True)
-        kind = self.names[rng.choice(len(self.names), p=self.weight)]
+        if self.stand and 0 <= chance - BACK - AROUND - ARMS_UP < GESTURE:
+            return Script(("stand",), arms=True)
+        rest = chance - BACK - AROUND - ARMS_UP - GESTURE
+        some = 0 <= rest < STEPS and "few_steps" in self.names
+        kind = "few_steps" if some else self.names[rng.choice(len(self.names), p=self.weight)]
         again = COUNTED.match(kind) or GOING.match(kind)
         kinds = [kind] * (1 + int(rng.choice(3, p=TIMES)) if again else 1)
         held = not GOING.match(kind) and kind != "few_steps" and rng.random() < HELD

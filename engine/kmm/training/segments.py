@@ -24,7 +24,7 @@ from kmm.model.tokenizer import FRAMES_PER_TOKEN
 from kmm.training.token_bank import TokenBank
 
 #: Tokens of a segment in one example, and of what is given before and after it. Generation uses no longer windows.
-NEW, BEFORE, AFTER = 36, 16, 8
+NEW, BEFORE, AFTER = 40, 16, 8
 FEWEST = 10  #: tokens of a segment that are asked for at least, where it has so many
 #: Wordings longer than this are left out where a caption has shorter ones, and word pieces beyond these are not read:
 #: one long text pads the whole batch.

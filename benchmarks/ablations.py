@@ -21,7 +21,6 @@ from kmm.evaluation import evaluator as judges
 from kmm.model import weights as wt
 from kmm.model.pipeline import Pipeline
 from kmm.model.tokenizer import Tokenizer
-from kmm.protocol import PromptSegment
 from kmm.training import run
 from kmm.training.segments import Segments
 
@@ -87,7 +86,7 @@ def main() -> None:
         folder, loss = train(variant, recipe, section, segments, tokenizer, options.runs)
         pipeline = Pipeline.load(str(folder))
         told = directions.score(
-            lambda prompt, frames, seed, p=pipeline: p.clip([PromptSegment(prompt, frames)], seed),
+            directions.asking(pipeline),
             range(options.seeds),
         )["overall"].rate
         row = f"| {variant} | {loss:.3f} | {told} |"

@@ -20,7 +20,6 @@ from kmm.data.wording import swap_left_right
 from kmm.evaluation import directions, predicates
 from kmm.evaluation.directions import KINDS
 from kmm.model.pipeline import Pipeline
-from kmm.protocol import PromptSegment
 
 #: kind -> labels of the sets' clips that surely show it from beginning to end; sides are for the left.
 LABELS = {
@@ -53,7 +52,7 @@ def generated(names: list[str], seeds: int) -> None:
     for name in names:
         pipeline = Pipeline.load(name)
         tallies = directions.score(
-            lambda prompt, frames, seed, p=pipeline: p.clip([PromptSegment(prompt, frames)], seed),
+            directions.asking(pipeline),
             range(seeds),
         )
         print(f"{name}, {seeds} seeds\n{directions.table(tallies)}\n")

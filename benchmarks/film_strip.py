@@ -29,4 +29,5 @@ def main(weights: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:2] or ["kmm-open"]), Path((sys.argv[2:3] or ["docs/pictures/prompts.png"])[0]))
+    WEIGHTS, OUT = [*sys.argv[1:], *("kmm-open", "docs/pictures/prompts.png")[len(sys.argv) - 1 :]]
+    main(WEIGHTS, Path(OUT))

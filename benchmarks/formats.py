@@ -94,7 +94,8 @@ def if_there(module: str, missing: list[str], row: Callable[[], Row], package: s
         missing.append(package)
         return
     reader, *rest = row()
-    yield reader or f"{package} {metadata.version(package)}", *rest
+    joint, skin, validator = rest
+    yield reader or f"{package} {metadata.version(package)}", joint, skin, validator
 
 
 def by_reader(clip: Clip, read: readers.Gltf | readers.Usd, said: str) -> Row:

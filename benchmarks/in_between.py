@@ -133,9 +133,9 @@ def main() -> None:
     print(f"{pipeline.name}, {options.seeds} seeds: worst error at given frames; jump, median (worst)")
     for name in CASES:
         results = [measure(pipeline, name, seed) for seed in range(options.seeds)]
-        cm, degrees = (max(r[i] for r in results) for i in (0, 1))
-        made, own = (spread([r[i] for r in results]) for i in (2, 3))
-        print(f"{name:22} {cm:6.2f} cm {degrees:6.2f} deg   at seams {made}   without seams {own}")
+        errors_cm, errors_degrees, made, own, *_ = zip(*results, strict=True)
+        worst = f"{max(errors_cm):6.2f} cm {max(errors_degrees):6.2f} deg"
+        print(f"{name:22} {worst}   at seams {spread(made)}   without seams {spread(own)}")
         if options.strips:
             draw(results[0][4], options.strips / f"{name.replace(' ', '_')}_source.png")
             draw(results[0][5], options.strips / f"{name.replace(' ', '_')}.png")

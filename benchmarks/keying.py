@@ -89,7 +89,7 @@ def measure() -> dict[str, object]:
         k.write()
         whole.append(time.process_time() - start)
 
-    pieces = {}
+    pieces: dict[int, list[tuple[float, float]]] = {}
     for length in LENGTHS:
         k = keyer(length)
         worn = Thinned(k, LIVE_KEYS) if length > LIVE_KEYS else k

@@ -12,7 +12,7 @@ import itertools
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from kmm.client import Client
@@ -36,7 +36,7 @@ def segments(seconds: float, fps: float) -> list[PromptSegment]:
     return [PromptSegment(p, n) for p, n in zip(itertools.cycle(PROMPTS), lengths, strict=False)]
 
 
-def spread(values: list[float], unit: float = 1.0, digits: int = 3) -> str:
+def spread(values: Sequence[float], unit: float = 1.0, digits: int = 3) -> str:
     low, middle, high = np.percentile(np.array(values) * unit, [25, 50, 75])
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import traceback
+from collections.abc import Callable
 
 import bpy
 
@@ -20,7 +21,7 @@ PACKAGE = "bl_ext.user_default.kmm"
 SETTLE_SECONDS = 3.0
 
 
-def in_window(step: object) -> object:
+def in_window(step: Callable[[], object]) -> Callable[[], None]:
     def run() -> None:
         try:
             with bpy.context.temp_override(window=bpy.context.window_manager.windows[0]):

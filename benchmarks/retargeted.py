@@ -129,7 +129,9 @@ def limbs(joints: dict[str, np.ndarray]) -> tuple[np.ndarray, Any, np.ndarray]:
         for a, b, radius in chain:
             start = a if a in ("neck", "hips") else f"{side}_{a}"
             parts.append((start, f"{side}_{b}", radius, colour))
-    corners, faces, colours = [], [], []
+    corners: list[np.ndarray] = []
+    faces: list[list[int]] = []
+    colours: list[np.ndarray] = []
     for start, end, radius, colour in parts:
         faces += [[6 * 2 * len(corners) + v for v in face] for face in TUBE]
         corners.append(tube(ends[start], ends[end], radius * size))

@@ -29,14 +29,14 @@ def directions(
     with one_sentence():
         from kmm.clip import Clip
         from kmm.evaluation import directions
-        from kmm.protocol import PromptSegment
 
         pipeline = load_pipeline(weights, device)
+        answer = directions.asking(pipeline)
         with _counted(None) as advance:
 
             def generate(prompt: str, frames: int, seed: int) -> Clip:
                 advance()
-                return pipeline.clip([PromptSegment(prompt, frames)], seed)
+                return answer(prompt, frames, seed)
 
             tallies = directions.score(generate, range(seeds))
     if as_json:

@@ -24,19 +24,14 @@ def known(
     """
     with one_sentence():
         pipeline = load_pipeline(weights, "cpu")
-        from kmm.clip import Clip
-        from kmm.evaluation import known, motion
+        from kmm.evaluation import directions, known, motion
         from kmm.model import known_prompts
         from kmm.model import weights as wt
-        from kmm.protocol import PromptSegment
-
-        def generate(prompt: str, frames: int, seed: int) -> Clip:
-            return pipeline.clip([PromptSegment(prompt, frames)], seed)
 
         folder, name = wt.find(weights), recipe or pipeline.name
         train, val, test = (motion.split_of(name, data, split) for split in ("train", "val", "test"))
         known.familiarity(pipeline.embed, train, [*val, *test]).save(folder, pipeline.sha256)
-        found = known.prompts(generate, range(seeds))
+        found = known.prompts(directions.asking(pipeline), range(seeds))
         known_prompts.write(folder, pipeline.sha256, found)
     count = sum(map(len, found.values()))
     print(f"{folder}: {count} prompts of {len(found)} kinds come out right with all of {seeds} seeds")

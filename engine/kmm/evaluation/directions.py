@@ -10,12 +10,17 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from kmm.clip import FPS, Clip
 from kmm.data.signals import Signals, signals
 from kmm.data.wording import swap_left_right
 from kmm.evaluation import predicates
 from kmm.evaluation.intervals import Estimate, estimate
+from kmm.protocol import PromptSegment
+
+if TYPE_CHECKING:
+    from kmm.model.pipeline import Pipeline
 
 Generate = Callable[[str, int, int], Clip]  #: prompt, frames, seed -> clip
 
@@ -87,6 +92,15 @@ class Tally:
     def rate(self) -> Estimate:
         """Share of motions, with its interval over seeds."""
         return estimate([p / self.asked for p in self.passed])
+
+
+def asking(pipeline: Pipeline) -> Generate:
+    """Motions by this pipeline."""
+
+    def generate(prompt: str, frames: int, seed: int) -> Clip:
+        return pipeline.clip([PromptSegment(prompt, frames)], seed)
+
+    return generate
 
 
 def score(

@@ -86,6 +86,7 @@ class KMM_OT_block_move(EditsBlocks, bpy.types.Operator):
 
     direction: EnumProperty(
         name="Direction",
+        description="Where the block goes",
         items=(("UP", "Up", "Earlier in the storyboard"), ("DOWN", "Down", "Later in the storyboard")),
     )
 
@@ -135,7 +136,7 @@ class KMM_OT_block_prompt(EditsBlocks, bpy.types.Operator):
     bl_idname = "kmm.block_prompt"
     bl_label = "Use Prompt"
 
-    prompt: StringProperty(name="Prompt")
+    prompt: StringProperty(name="Prompt", description="What the block is to show")
 
     def edit(self, scene: bpy.types.Scene, index: int) -> str:
         scene.kmm.blocks[index].prompt = self.prompt

@@ -90,7 +90,7 @@ class KMM_OT_use_weights(Starts, bpy.types.Operator):
     bl_idname = "kmm.use_weights"
     bl_label = "Use Weights"
 
-    name: EnumProperty(name="Weights", items=weights_items)
+    name: EnumProperty(name="Weights", description="Which weights the engine loads", items=weights_items)
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

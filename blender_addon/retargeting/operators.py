@@ -183,7 +183,7 @@ class KMM_OT_map_choose(OnTable, bpy.types.Operator):
     bl_label = "Choose Map"
     bl_property = "name"
 
-    name: EnumProperty(name="Map", items=_choices)
+    name: EnumProperty(name="Map", description="Which map the table is filled from", items=_choices)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         context.window_manager.invoke_search_popup(self)
@@ -204,6 +204,7 @@ class KMM_OT_map_mirror(OnTable, bpy.types.Operator):
 
     side: EnumProperty(
         name="From",
+        description="Which side of the table is right as it is",
         items=[
             ("left", "Left to Right", "The left side is right"),
             ("right", "Right to Left", "The right side is"),

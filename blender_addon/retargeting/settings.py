@@ -49,7 +49,11 @@ class KMM_MappedRig(bpy.types.PropertyGroup):
     """An armature and its bone map as a table."""
 
     object: PointerProperty(
-        name="Armature", type=bpy.types.Object, poll=lambda _, obj: obj.type == "ARMATURE", update=_chosen
+        name="Armature",
+        description="Whose bones are in the table",
+        type=bpy.types.Object,
+        poll=lambda _, obj: obj.type == "ARMATURE",
+        update=_chosen,
     )
     use: BoolProperty(name="Use", description="Retarget to this armature", default=True)
     rows: CollectionProperty(type=KMM_BoneRow)
@@ -123,9 +127,10 @@ class KMM_Retargeting(bpy.types.PropertyGroup):
         type=bpy.types.Action,
     )
     targets: CollectionProperty(type=KMM_MappedRig)
-    index: IntProperty(name="Target")
+    index: IntProperty(name="Target", description="The chosen armature of the list of targets")
     table: EnumProperty(
         name="Bone map of",
+        description="Whose bones the table below shows",
         items=[
             ("SOURCE", "Source", "The armature that the motion is read from"),
             ("TARGET", "Target", "The chosen armature of the list of targets"),

@@ -98,20 +98,43 @@ def messages() -> Iterator[ast.expr]:
                 yield from (each.body, each.orelse) if isinstance(each, ast.IfExp) else (each,)
 
 
-def registered() -> Iterator[str]:
-    """Names and tooltips of what the add-on has registered."""
+def classes() -> Iterator[tuple[str, type]]:
+    """What the add-on has registered and people see, with its kind."""
     for name in CLASSES:
         for cls in getattr(bpy.types, name).__subclasses__():
             if cls.__module__.startswith(PACKAGE) and cls.__name__ not in UNSEEN:
-                yield getattr(cls, "bl_label", "")
-                yield (cls.__doc__ or "") if name == "Operator" else ""
-                for identifier in {i for base in cls.__mro__ for i in getattr(base, "__annotations__", {})}:
-                    prop = properties_of(cls).get(identifier)
-                    own = prop is not None and not prop.is_hidden and not identifier.startswith("bl_")
-                    if own and prop.name != identifier:  # without a name of its own it is not shown
-                        yield from (prop.name, prop.description)
-                        for item in prop.enum_items_static if prop.type == "ENUM" else ():
-                            yield from (item.name, item.description)
+                yield name, cls
+
+
+def own_properties(cls: type) -> Iterator[bpy.types.Property]:
+    """Those that are shown: without a name of its own one is not."""
+    for identifier in {i for base in cls.__mro__ for i in getattr(base, "__annotations__", {})}:
+        prop = properties_of(cls).get(identifier)
+        own = prop is not None and not prop.is_hidden and not identifier.startswith("bl_")
+        if own and prop.name != identifier:
+            yield prop
+
+
+def registered() -> Iterator[str]:
+    """Names and tooltips of what the add-on has registered."""
+    for name, cls in classes():
+        yield getattr(cls, "bl_label", "")
+        yield (cls.__doc__ or "") if name == "Operator" else ""
+        for prop in own_properties(cls):
+            yield from (prop.name, prop.description)
+            for item in prop.enum_items_static if prop.type == "ENUM" else ():
+                yield from (item.name, item.description)
+
+
+def test_everything_has_a_tooltip() -> None:
+    bare = [cls.__name__ for name, cls in classes() if name == "Operator" and not cls.__doc__]
+    for _, cls in classes():
+        for prop in own_properties(cls):
+            where = f"{cls.__name__}.{prop.identifier}"
+            bare += [where] if not prop.description else []
+            items = prop.enum_items_static if prop.type == "ENUM" else ()
+            bare += [f"{where}: {item.identifier}" for item in items if not item.description]
+    assert not bare, "\n".join(bare)
 
 
 def properties_of(cls: type) -> bpy.types.bpy_prop_collection:

@@ -8,6 +8,7 @@ Each token knows how far it is from its segment's start and end, so length is a 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -57,8 +58,9 @@ class Layout:
     since_start: Tensor
     to_end: Tensor
 
+    @cached_property
     def features(self) -> Tensor:
-        """(B, T, 24) smooth functions of the two distances, in tokens."""
+        """(B, T, 24) smooth functions of the two distances, in tokens; made once, both networks read them often."""
         parts = []
         for distance in (self.since_start, self.to_end):
             d = distance.to(torch.float32)
@@ -146,7 +148,7 @@ class Generator(nn.Module):
         """What every motion token knows beside its content: role, place in the segment, the segment's text."""
         about = self.segment_text(self.pooled(text, text_mask)).unsqueeze(1)
         about = (layout.role == SEGMENT).unsqueeze(-1) * about
-        out: Tensor = self.role(layout.role) + self.place(layout.features()) + about
+        out: Tensor = self.role(layout.role) + self.place(layout.features) + about
         return out
 
     def pooled(self, text: Tensor, mask: Tensor) -> Tensor:

@@ -24,12 +24,15 @@ def known(
     """
     with one_sentence():
         pipeline = load_pipeline(weights, "cpu")
-        from kmm.evaluation import directions, known, motion
+        from kmm.data.records import in_split
+        from kmm.evaluation import directions, known
         from kmm.model import known_prompts
         from kmm.model import weights as wt
+        from kmm.training import run
 
         folder, name = wt.find(weights), recipe or pipeline.name
-        train, val, test = (motion.split_of(name, data, split) for split in ("train", "val", "test"))
+        recordings = run.recordings(run.load_recipe(name), data)
+        train, val, test = (in_split(recordings, split) for split in ("train", "val", "test"))
         known.familiarity(pipeline.embed, train, [*val, *test]).save(folder, pipeline.sha256)
         found = known.prompts(directions.asking(pipeline), range(seeds))
         known_prompts.write(folder, pipeline.sha256, found)

@@ -108,6 +108,11 @@ def test_a_gesture_on_the_way_is_said_with_the_walk():
     )
 
 
+def test_who_goes_with_an_arm_up_is_not_said_to_just_go():
+    assert not [x for x in segments(walk(1.2, 4, left_arm=constant(60))) if x.meanwhile is None]
+    assert [x for x in segments(walk(1.2, 4)) if x.meanwhile is None]
+
+
 def test_slow_and_fast():
     assert {a.speed for a in actions(signals(walk(0.5)))} == {"slow"}
     assert {a.speed for a in actions(signals(walk(1.1)))} == {""}

@@ -25,6 +25,10 @@ NEAR = 0.4  #: seconds after an action within which stillness must begin
 TURNING = 4.0  #: seconds that who walks there and back may take to turn about
 ABOUT = re.compile("stand|(walk_)?(turn|curve)_")  #: what such a turn may look like
 BACK = 0.45  #: share of the way out that may be left of it on coming back
+HANGING, ARMS_UP = (
+    re.compile("walk|run|turn|crouch"),
+    0.2,
+)  #: what is done with arms hanging, and share of it with one up
 CALM = 0.4  #: metres a second of the fastest joint of a body that holds still
 HELD = ("stand", "sit", "lie", "kneel", "crouch", "walk_in_place")  #: kinds that no stillness is added to
 
@@ -102,7 +106,14 @@ def segments(clip: Clip) -> list[Segment]:
             if len(chain) == count and _chained(chain, fps) and not there_and_back(chain):
                 out.append(Segment(chain[0].start, chain[-1].end, tuple(chain)))
     out += _round_trips(body, s)
-    return [x for x in out if SHORTEST * fps <= x.end - x.start <= longest + 1]
+    up = (s.wrist[..., 2] > 0.0).any(1)
+    told = [x for x in out if x.meanwhile or not any(_arms_up(a, up) for a in x.actions)]
+    return [x for x in told if SHORTEST * fps <= x.end - x.start <= longest + 1]
+
+
+def _arms_up(x: Action, up: NDArray[np.bool_]) -> bool:
+    """Whether an arm is up in much of what is done with arms hanging: plain words for it would raise arms unasked."""
+    return bool(HANGING.match(x.kind) and up[x.start : x.end].mean() > ARMS_UP)
 
 
 def _whole(x: Action, s: Signals) -> Segment:

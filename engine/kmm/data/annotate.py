@@ -106,7 +106,7 @@ def segments(clip: Clip) -> list[Segment]:
             if len(chain) == count and _chained(chain, fps) and not there_and_back(chain):
                 out.append(Segment(chain[0].start, chain[-1].end, tuple(chain)))
     out += _round_trips(body, s)
-    up = (s.wrist[..., 2] > 0.0).any(1)
+    up = s.wrist[..., 2].max(1) > 0.0
     told = [x for x in out if x.meanwhile or not any(_arms_up(a, up) for a in x.actions)]
     return [x for x in told if SHORTEST * fps <= x.end - x.start <= longest + 1]
 

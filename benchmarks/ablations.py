@@ -85,10 +85,7 @@ def main() -> None:
     for variant in VARIANTS:
         folder, loss = train(variant, recipe, section, segments, tokenizer, options.runs)
         pipeline = Pipeline.load(str(folder))
-        told = directions.score(
-            directions.asking(pipeline),
-            range(options.seeds),
-        )["overall"].rate
+        told = directions.score(directions.asking(pipeline), range(options.seeds))["overall"].rate
         row = f"| {variant} | {loss:.3f} | {told} |"
         if judge is not None:
             test = motion.split_of(options.recipe, options.data, "test")

@@ -51,10 +51,7 @@ LABELS = {
 def generated(names: list[str], seeds: int) -> None:
     for name in names:
         pipeline = Pipeline.load(name)
-        tallies = directions.score(
-            directions.asking(pipeline),
-            range(seeds),
-        )
+        tallies = directions.score(directions.asking(pipeline), range(seeds))
         print(f"{name}, {seeds} seeds\n{directions.table(tallies)}\n")
 
 

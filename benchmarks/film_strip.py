@@ -5,7 +5,7 @@ python benchmarks/film_strip.py [WEIGHTS] [OUT.png]
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from kmm.model.pipeline import Pipeline
@@ -29,5 +29,8 @@ def main(weights: str, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    WEIGHTS, OUT = [*sys.argv[1:], *("kmm-open", "docs/pictures/prompts.png")[len(sys.argv) - 1 :]]
-    main(WEIGHTS, Path(OUT))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("weights", nargs="?", default="kmm-open")
+    parser.add_argument("out", nargs="?", type=Path, default=Path("docs/pictures/prompts.png"))
+    options = parser.parse_args()
+    main(options.weights, options.out)

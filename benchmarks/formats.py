@@ -93,8 +93,7 @@ def if_there(module: str, missing: list[str], row: Callable[[], Row], package: s
     if find_spec(module) is None:
         missing.append(package)
         return
-    reader, *rest = row()
-    joint, skin, validator = rest
+    reader, joint, skin, validator = row()
     yield reader or f"{package} {metadata.version(package)}", joint, skin, validator
 
 

@@ -25,10 +25,8 @@ NEAR = 0.4  #: seconds after an action within which stillness must begin
 TURNING = 4.0  #: seconds that who walks there and back may take to turn about
 ABOUT = re.compile("stand|(walk_)?(turn|curve)_")  #: what such a turn may look like
 BACK = 0.45  #: share of the way out that may be left of it on coming back
-HANGING, ARMS_UP = (
-    re.compile("walk|run|turn|crouch"),
-    0.2,
-)  #: what is done with arms hanging, and share of it with one up
+HANGING = re.compile("walk|run|turn|crouch")  #: what is done with arms hanging
+ARMS_UP = 0.2  #: share of it with an arm up from which its plain words are not true
 CALM = 0.4  #: metres a second of the fastest joint of a body that holds still
 HELD = ("stand", "sit", "lie", "kneel", "crouch", "walk_in_place")  #: kinds that no stillness is added to
 
@@ -126,8 +124,7 @@ def _whole(x: Action, s: Signals) -> Segment:
 
 def _round_trips(found: list[Action], s: Signals) -> list[Segment]:
     """Walks away that turn about, however that is done, and come back; with and without the stillness around them."""
-    calm = smooth(fastest(s), 0.1 * s.fps) < CALM
-    most, near = round(STILL * s.fps), round(NEAR * s.fps)
+    calm, most, near = _calm(s), round(STILL * s.fps), round(NEAR * s.fps)
     out = []
     for i, away in enumerate(found):
         rest = found[i + 1 :]
@@ -168,7 +165,7 @@ def _repeated(found: list[Action], fps: float) -> list[Action]:
 def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> list[Segment]:
     """Actions with the stillness around them: who is asked to do one thing for long does it and then holds still."""
     most, near = round(STILL * s.fps), round(NEAR * s.fps)
-    calm = smooth(fastest(s), 0.1 * s.fps) < CALM
+    calm = _calm(s)
     doing = [x for x in found if x.kind not in HELD]
     out = []
     for x in actions:
@@ -184,6 +181,11 @@ def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> l
         if end - start > len(x) + near:
             out.append(Segment(start, end, (x,)))
     return out
+
+
+def _calm(s: Signals) -> NDArray[np.bool_]:
+    """(T,) where the body holds still."""
+    return np.asarray(smooth(fastest(s), 0.1 * s.fps) < CALM)
 
 
 def _still(calm: NDArray[np.bool_], near: int) -> int:

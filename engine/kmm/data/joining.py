@@ -41,7 +41,7 @@ HOLD = (0.0, 2.6)  #: seconds that poses at the ends are held
 UP, WAVED, WAVE, SWING, BEATS, CUT = (0.0, 4.0), 0.6, 1.3, (18.0, 40.0), (1.2, 2.3), 0.4
 NEAR = 0.35  #: share of the way out that may be left on coming back
 #: Degrees by which a way back is bent to lead to the start, seconds over which it is, and how often one is tried.
-HOMEWARD, HOMEWARD_SECONDS, BACK_TRIED = 60.0, 1.4, 4
+HOMEWARD, HOMEWARD_SECONDS, BACK_TRIED = 60.0, 1.4, 5
 WRISTS = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
 SCALED = 0.8  #: share of turns made as large as one of these
 
@@ -86,10 +86,11 @@ class Joiner:
         if script.held and (clip := self._acted(script.kinds, rng, held=True)) is not None:
             return linger(clip, *rng.uniform(*HOLD, size=2))
         kinds = script.kinds if script.way else self.scripts.among_standing(script.kinds, rng)
-        clip = self._acted(kinds, rng)
         if script.way == "back":
-            found = (returned(c) for c in (clip, *(self._acted(kinds, rng) for _ in range(BACK_TRIED))) if c)
-            return next((c for c in found if c is not None), None)
+            tried = (self._acted(kinds, rng) for _ in range(BACK_TRIED))
+            found = (returned(clip) for clip in tried if clip is not None)
+            return next((clip for clip in found if clip is not None), None)
+        clip = self._acted(kinds, rng)
         if clip is not None and script.way:
             clip = bend_path(clip, *(_corner if script.way == "corner" else _circle)(len(clip), rng))
         if clip is not None and script.arms and self.pieces.gestures:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 #: Shares of scripts that are going, turning about and back; going round a corner or a circle; going with arms up;
-#: standing with arms raised or waved; a few steps.
-BACK, AROUND, ARMS_UP, GESTURE, STEPS = 0.12, 0.15, 0.09, 0.13, 0.07
+#: standing with arms raised or waved; a few steps. The others are any kind.
+SHARES = {"back": 0.12, "around": 0.15, "arms up": 0.09, "gesture": 0.13, "few_steps": 0.07}
 WALKED = 0.55  #: share of corners, circles and arms up that are walked, the others are run
 ABOUT = "about"  #: kind of pieces that are made a half turn
 #: Kinds that are asked for more often than others, and how much more.
@@ -54,19 +54,17 @@ class Scripts:
         self.weight = weight / weight.sum()
 
     def draw(self, rng: np.random.Generator) -> Script:
-        chance = rng.random()
-        if chance < BACK and {ABOUT, "walk_forward"} <= set(self.names):
+        what = str(rng.choice([*SHARES, "any"], p=[*SHARES.values(), 1 - sum(SHARES.values())]))
+        if what == "back" and {ABOUT, "walk_forward"} <= set(self.names):
             return Script(("walk_forward", ABOUT, "walk_forward"), way="back")
-        if BACK <= chance < BACK + AROUND and self.gaits:
+        if what == "around" and self.gaits:
             way = ("corner", "circle")[rng.integers(2)]
             return Script((self._gait(rng),) * (3 if way == "circle" else 2), way=way)
-        if 0 <= chance - BACK - AROUND < ARMS_UP and self.gaits:
+        if what == "arms up" and self.gaits:
             return Script((self._gait(rng),) * int(rng.integers(1, 3)), arms=True)
-        if self.stand and 0 <= chance - BACK - AROUND - ARMS_UP < GESTURE:
+        if what == "gesture" and self.stand:
             return Script(("stand",), arms=True)
-        rest = chance - BACK - AROUND - ARMS_UP - GESTURE
-        some = 0 <= rest < STEPS and "few_steps" in self.names
-        kind = "few_steps" if some else self.names[rng.choice(len(self.names), p=self.weight)]
+        kind = what if what in self.names else self.names[rng.choice(len(self.names), p=self.weight)]
         again = COUNTED.match(kind) or GOING.match(kind)
         kinds = [kind] * (1 + int(rng.choice(3, p=TIMES)) if again else 1)
         held = not GOING.match(kind) and kind != "few_steps" and rng.random() < HELD

@@ -14,8 +14,8 @@ from kmm.model.tokenizer import FRAMES_PER_TOKEN
 FIRST_WINDOW = 16  #: tokens of the first window of a request, so that the first poses come at once
 WINDOW = 40  #: most tokens of a later window
 CONTEXT = FIRST_WINDOW  #: tokens before a window that it goes on from: all of the first one
-AFTER = 8  #: known tokens after a window that it leads into; both as in training
-LONGEST = 64  #: tokens of a window and what it sees around it: as long as sequences are in training
+AFTER = 8  #: known tokens after a window that it leads into
+LONGEST = CONTEXT + WINDOW + AFTER  #: tokens of a window and what it sees around it, here and in training
 STRETCH = 3  #: so many known tokens in a row end a window; fewer are key poses inside it
 
 

@@ -21,10 +21,11 @@ from kmm.data.wording import swap_left_right
 from kmm.model.generator import GIVEN, PADDING, SEGMENT, Layout
 from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import FRAMES_PER_TOKEN
+from kmm.model.windows import AFTER, CONTEXT, WINDOW
 from kmm.training.token_bank import TokenBank
 
-#: Tokens of a segment in one example, and of what is given before and after it. Generation uses no longer windows.
-NEW, BEFORE, AFTER = 40, 16, 8
+#: Most tokens of a segment in one example, and of what is given before and after it (AFTER): as in generation.
+NEW, BEFORE = WINDOW, CONTEXT
 FEWEST = 10  #: tokens of a segment that are asked for at least, where it has so many
 #: Wordings longer than this are left out where a caption has shorter ones, and word pieces beyond these are not read:
 #: one long text pads the whole batch.

@@ -13,7 +13,7 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import Clip
 from kmm.foot_lock import lock_feet
-from kmm.sparse import SparseKeys, reduce_keys
+from kmm.sparse import SparseKeys, Steps, finished, reduction
 from numpy.typing import NDArray
 
 from . import kept_keys
@@ -47,12 +47,24 @@ def reduce_action(
 
     interpolation: "BEZIER" or "LINEAR". Raises UserError, before anything is changed.
     """
+    return finished(reduction_of(obj, action, first, last, tolerance, interpolation))
+
+
+def reduction_of(
+    obj: bpy.types.Object,
+    action: bpy.types.Action,
+    first: int | None,
+    last: int | None,
+    tolerance: float,
+    interpolation: str,
+) -> Steps[Report]:
+    """`reduce_action` in many short steps. Nothing is changed before all keys of a stretch are found."""
     motion = Motion(obj, action, first, last)
     before, error = motion.count(), 0.0
     positions = positions_of(motion)
     for start, stop in motion.stretches():
         values = unflipped(motion.performer, motion.values[start:stop])
-        sparse = reduce_keys(values, positions, tolerance, interpolation)
+        sparse = yield from reduction(values, positions, tolerance, interpolation)
         error = max(error, sparse.error)
         for channel, curve in motion.curves.items():
             if motion.held(channel, start, stop):
@@ -111,8 +123,9 @@ def refine(
     action: bpy.types.Action,
     request: Request,
     contacts: Array | None,
-) -> str:
-    """What the scene's settings ask to be done to a motion that is kept; "", or a sentence why it cannot be done.
+) -> Steps[str]:
+    """What the scene's settings ask to be done to a motion that is kept, in many short steps; comes to "", or to a
+    sentence why it cannot be done.
 
     contacts: (request.frames, 4), or None.
     """
@@ -125,7 +138,7 @@ def refine(
                 lock_action(obj, action, *frames, None if contacts is None else contacts[start:stop])
             if settings.reduce_keys:
                 tolerance = settings.tolerance * MILLIMETRE
-                reduce_action(obj, action, *frames, tolerance, settings.interpolation)
+                yield from reduction_of(obj, action, *frames, tolerance, settings.interpolation)
     except UserError as error:
         return str(error)
     return ""

@@ -11,6 +11,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
+from kmm.sparse import finished
 
 from . import character, edit_keys, hints, keeping
 from .asking import ask
@@ -248,7 +249,8 @@ class Generation:
         if scene is not None:
             keeping.note(scene, self.request, action, self.shown)
             contacts = self._takes[self.shown].clip().contacts
-            trouble = edit_keys.refine(scene, self._cast.character.object(), action, self.request, contacts)
+            steps = edit_keys.refine(scene, self._cast.character.object(), action, self.request, contacts)
+            trouble = finished(steps)
             self.message += f"; {trouble}" if trouble else ""
         if self.request.options.accept_as == "STRIP":
             keeping.to_strip(self._cast.character.object(), action)

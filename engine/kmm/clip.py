@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kmm import rotations as rot
-from kmm.skeleton import MIRROR, PARENTS, REST_OFFSETS, UPRIGHT
+from kmm.skeleton import LEVELS, MIRROR, PARENTS, REST_OFFSETS, UPRIGHT
 
 FPS = 30.0  #: frames per second inside the engine; other rates only at the edges
 
@@ -131,13 +131,15 @@ def forward_kinematics(
 
     translation (..., 3), rotations (..., 22, 4) local to the parent, offsets (22, 3) from the parent at rest.
     """
-    rotations, offsets = np.asarray(rotations), np.asarray(offsets)
-    positions = [np.asarray(translation)]
-    world = [rotations[..., 0, :]]
-    for joint, parent in list(enumerate(PARENTS))[1:]:
-        positions.append(positions[parent] + rot.apply(world[parent], offsets[joint]))
-        world.append(rot.multiply(world[parent], rotations[..., joint, :]))
-    return np.stack(positions, axis=-2), np.stack(world, axis=-2)
+    rotations, offsets, translation = np.asarray(rotations), np.asarray(offsets), np.asarray(translation)
+    positions = np.empty((*rotations.shape[:-1], 3), np.result_type(translation, rotations, offsets))
+    world = np.empty_like(rotations)
+    positions[..., 0, :], world[..., 0, :] = translation, rotations[..., 0, :]
+    for joints, parents in LEVELS:
+        turned = world[..., parents, :]
+        positions[..., joints, :] = positions[..., parents, :] + rot.apply(turned, offsets[joints])
+        world[..., joints, :] = rot.multiply(turned, rotations[..., joints, :])
+    return positions, world
 
 
 def heading(root: ArrayLike) -> Array:

@@ -20,6 +20,19 @@ JOINT_INDEX: dict[str, int] = {name: i for i, name in enumerate(JOINT_NAMES)}
 
 PARENTS: tuple[int, ...] = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
 
+
+def _levels() -> list[tuple[list[int], list[int]]]:
+    depth = [0]
+    for parent in PARENTS[1:]:
+        depth.append(depth[parent] + 1)
+    levels = [[j for j, d in enumerate(depth) if d == level] for level in range(1, max(depth) + 1)]
+    return [(joints, [PARENTS[j] for j in joints]) for joints in levels]
+
+
+#: From the pelvis outwards, the joints that hang as many joints away from it, and their parents: what can be computed
+#: in one go.
+LEVELS: list[tuple[list[int], list[int]]] = _levels()
+
 #: (22, 3) each joint's position relative to its parent in the rest pose, metres.
 REST_OFFSETS: NDArray[np.float64] = np.array(
     [

@@ -11,8 +11,9 @@ keys are put in where the error is too large, then every key is tried to do with
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,8 @@ ENOUGH = 0.98  #: a sweep that leaves more than this share of the keys was the l
 
 Frames = NDArray[np.int_]
 Positions = Callable[[Array], Array]
+Result = TypeVar("Result")
+Steps = Generator[None, None, Result]  #: work that stops for a moment at each of its steps
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,23 @@ def reduce_keys(
     positions: from (n, C) channels the (n, P, 3) points of the body, metres. The first and the last frame are keyed,
     and exact. ValueError for a tolerance or interpolation that cannot be, and for values that are not finite.
     """
+    return finished(reduction(values, positions, tolerance, interpolation))
+
+
+def finished(steps: Steps[Result]) -> Result:
+    """What steps come to, done one after the other."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+
+
+def reduction(
+    values: Array, positions: Positions, tolerance: float = 0.005, interpolation: str = "BEZIER"
+) -> Steps[SparseKeys]:
+    """`reduce_keys` in many short steps, for whoever has something else to do in between."""
     if not tolerance > 0:
         raise ValueError(f"the tolerance must be more than 0 m, got {tolerance:g}")
     if interpolation not in ("BEZIER", "LINEAR"):
@@ -114,7 +134,7 @@ def reduce_keys(
         frames = np.arange(len(values))
         return SparseKeys(frames, values, np.zeros_like(values), interpolation, 0.0)
     search = _Search(values, positions, tolerance, interpolation)
-    return search.result(search.run())
+    return search.result((yield from search.run()))
 
 
 class _Search:
@@ -127,14 +147,14 @@ class _Search:
         self.target = positions(values)
         self.slopes = np.gradient(values, axis=0)
 
-    def run(self) -> Frames:
+    def run(self) -> Steps[Frames]:
         last = len(self.values) - 1
         keys = np.unique(np.linspace(0, last, last // FIRST_SPACING + 2).round().astype(int))
-        keys = self.insert(keys)
+        keys = yield from self.insert(keys)
         while True:
             before = len(keys)
             for first in range(1, 1 + APART):
-                keys = self.insert(self.thin(keys, first))
+                keys = yield from self.insert((yield from self.thin(keys, first)))
             if len(keys) > ENOUGH * before:
                 return keys
 
@@ -157,9 +177,10 @@ class _Search:
         squares = (points - self.target) ** 2
         return np.asarray(np.sqrt(squares.sum(-1).max(-1)))
 
-    def insert(self, keys: Frames) -> Frames:
+    def insert(self, keys: Frames) -> Steps[Frames]:
         """Keys added until the error is nowhere too large."""
         while True:
+            yield
             errors = self.errors(keys)
             wrong = np.flatnonzero(errors > self.tolerance)
             # a key's own frame belongs to the stretches on both sides
@@ -175,7 +196,7 @@ class _Search:
                 return keys
             keys = np.union1d(keys, new)
 
-    def thin(self, keys: Frames, first: int) -> Frames:
+    def thin(self, keys: Frames, first: int) -> Steps[Frames]:
         """Do without every `APART`th key, moving the keys beside it if that helps, where the error allows."""
         tried = np.arange(first, len(keys) - 1, APART)
         if not len(tried):
@@ -207,10 +228,12 @@ class _Search:
                     trial[beside[moves]] += shift
                     if not moves.any():
                         continue
+                    yield
                     now = excess(trial)
                     better = moves & (now < found)
                     at[beside[better]] += shift
                     found = np.where(better, now, found)
+            yield
             found = excess(at)
             if not (found < before).any():
                 break
@@ -218,6 +241,7 @@ class _Search:
             for i in tried[wrong]:
                 stays[i] = True
                 at[i - 1 : i + 2] = keys[i - 1 : i + 2]
+            yield
             found = excess(at)
         return at[stays]
 

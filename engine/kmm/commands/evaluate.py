@@ -62,7 +62,7 @@ def motion(
     ] = None,
     split: Annotated[str, typer.Option(help="train, val or test; BABEL's papers use val.")] = "test",
     seeds: Annotated[int, typer.Option(min=1, help="How often to draw and generate.")] = 3,
-    limit: Annotated[int, typer.Option(min=2, help="How many test segments a seed draws.")] = 256,
+    limit: Annotated[int, typer.Option(min=8, help="How many test segments a seed draws.")] = 256,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -75,14 +75,15 @@ def motion(
         judge = judges.Judge(judges.load(evaluator or judges.shipped()))
         recordings = motion.split_of(recipe or pipeline.name, data, split)
         with _counted(None) as advance:
-            figures = motion.evaluate(motion.generator(pipeline, advance), judge, recordings, seeds, limit)
+            judged = motion.evaluate(motion.generator(pipeline, advance), judge, recordings, seeds, limit)
         reconstruction = motion.reconstruction(pipeline.tokenizer, recordings)
     if as_json:
-        told = {k: {"generated": m.as_dict(), "real": r.as_dict()} for k, (m, r) in figures.items()}
+        told = {k: {"generated": m.as_dict(), "real": r.as_dict()} for k, (m, r) in judged.figures.items()}
         about = {"weights": pipeline.name, "sha256": pipeline.sha256, "seeds": seeds}
+        about |= {"segments": judged.segments[0], "transitions": judged.transitions[0]}
         print(json.dumps(about | {"figures": told, "tokenizer": reconstruction}))
     else:
-        print(motion.table(figures))
+        print(motion.table(judged))
         print(f"tokenizer, {split} split:", ", ".join(f"{k} {v:.4g}" for k, v in reconstruction.items()))
 
 

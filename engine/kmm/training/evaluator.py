@@ -64,10 +64,10 @@ class EvaluatorStage:
         self.module: nn.Module = module
         self.train, self.validation, self.words, self.batch = train, validation, words, batch
 
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(self.module, Evaluator)
         loss, found = self._judge(self.module, *self.train.draw(rng, self.batch))
-        return loss, {"top1": float(found[0])}
+        return loss, {"top1": found[0]}
 
     @torch.no_grad()
     def validate(self, module: nn.Module) -> dict[str, float]:
@@ -78,12 +78,8 @@ class EvaluatorStage:
             self._judge(module, *self.validation.draw(rng, VALIDATION_POOL), training=False)
             for _ in range(24)
         ]
-        top = np.mean([r[1] for r in rows], axis=0)
-        return {
-            "top3": float(top[1]),
-            "top1": float(top[0]),
-            "loss": float(np.mean([float(r[0]) for r in rows])),
-        }
+        top1, top3 = torch.stack([found for _, found in rows]).mean(0).tolist()
+        return {"top3": top3, "top1": top1, "loss": float(torch.stack([loss for loss, _ in rows]).mean())}
 
     def _judge(
         self,
@@ -91,11 +87,12 @@ class EvaluatorStage:
         motions: list[NDArray[np.float32]],
         texts: list[str],
         training: bool = True,
-    ) -> tuple[Tensor, tuple[float, float]]:
-        """Loss, and how often the own text is the nearest and among the three nearest of the batch."""
+    ) -> tuple[Tensor, Tensor]:
+        """Loss, and (2,) how often the own text is the nearest and among the three nearest of the batch."""
         features, length = pad([torch.from_numpy(m) for m in motions])
+        words, count = self.words(texts)
         device = module.mean.device
-        features, length, words, count = (x.to(device) for x in (features, length, *self.words(texts)))
+        features, words = features.to(device), words.to(device)
         if training:  # a word is missing now and then, as when somebody says it otherwise
             kept = torch.rand(words.shape[:2], device=device) > 0.1
             words = words * kept[..., None]
@@ -104,7 +101,7 @@ class EvaluatorStage:
         loss = module.loss(a, b, number[:, None] == number[None])
         own = (a * b).sum(-1, keepdim=True)
         nearer = ((a @ b.T > own) & (number[:, None] != number[None])).sum(-1)
-        return loss, (float((nearer < 1).float().mean()), float((nearer < 3).float().mean()))
+        return loss, torch.stack([(nearer < n).float().mean() for n in (1, 3)])
 
 
 def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:

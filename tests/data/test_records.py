@@ -1,16 +1,7 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from kmm import rotations as rot
-from kmm.data.records import (
-    Recording,
-    Recordings,
-    commercial_only,
-    in_split,
-    read_shared,
-    without_test_trials,
-)
+from kmm.data.records import commercial_only, in_split, read_shared
 
 from .figures import walk
 from .folders import row, shared
@@ -88,21 +79,3 @@ def test_not_a_number_is_listed(tmp_path):
 def test_a_folder_without_clips_says_what_to_give(tmp_path):
     with pytest.raises(ValueError, match=r"clips\.jsonl"):
         read_shared(tmp_path)
-
-
-def test_a_trial_of_the_test_split_is_in_no_other(tmp_path):
-    rows = [row(f"{t}-{s}", split=s, trial=t) for t in ("a", "b") for s in ("train", "val")]
-    rows.append(row("a-test", split="test", trial="a"))
-    got = without_test_trials(read_shared(shared(tmp_path / "set", rows)))
-    assert [r.id for r in got] == ["b-train", "b-val", "a-test"]
-    assert len(got.problems) == 2 and all("also in the test split" in p for p in got.problems)
-
-
-@settings(max_examples=50)
-@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(("train", "val", "test")))))
-def test_whatever_the_splits_no_test_trial_is_trained_on_and_nothing_is_lost_silently(pairs):
-    clip = walk(1.2, 0.1)
-    items = [Recording("s", str(i), trial, split, clip) for i, (trial, split) in enumerate(pairs)]
-    got = without_test_trials(Recordings(items, ["before"]))
-    assert not {r.trial for r in got if r.split != "test"} & {r.trial for r in got if r.split == "test"}
-    assert len(got.items) + len(got.problems) == len(items) + 1

@@ -77,21 +77,6 @@ def in_split(recordings: Iterable[Recording], split: str) -> list[Recording]:
     return [r for r in recordings if r.split == split]
 
 
-def without_test_trials(recordings: Recordings) -> Recordings:
-    """Without train and validation recordings of a trial that is also in the test split; each is a problem."""
-    tested = {r.trial for r in recordings if r.split == "test"}
-    out = Recordings(problems=list(recordings.problems))
-    for recording in recordings:
-        if recording.split == "test" or recording.trial not in tested:
-            out.items.append(recording)
-        else:
-            out.problems.append(
-                f"{recording.set} {recording.id}: left out of {recording.split}, its trial {recording.trial} is also "
-                "in the test split"
-            )
-    return out
-
-
 def read_shared(folder: str | Path, sets: Iterable[str] | None = None) -> Recordings:
     """Read the training set's layout; `sets` limits it to some sets.
 

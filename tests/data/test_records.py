@@ -1,5 +1,9 @@
+from uuid import uuid4
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from kmm import rotations as rot
 from kmm.data.records import commercial_only, in_split, read_shared
 
@@ -51,6 +55,14 @@ def test_only_the_wanted_sets_are_read(tmp_path):
         (row("bad", texts=[{"start": 0}]), "bad"),
         ({"set": "small"}, "index"),
         (row("bad", fps=0), "fps"),
+        (row("bad", texts=[{"text": None}]), "text must be words, not None"),
+        (row("bad", texts=[{"text": 7}]), "text must be words, not 7"),
+        (row("bad", texts=["walks"]), "a text must be {"),
+        (row("bad", texts=[{"text": "walks", "end": float("inf")}]), "bad"),
+        (row("bad", trial=None), "trial must be words, not None"),
+        (row("bad", id=["bad"]), "id must be words"),
+        (row("bad", action=3), "action must be words, not 3"),
+        (row("bad", index="0"), "bad"),
     ],
 )
 def test_what_cannot_be_read_is_listed_and_the_rest_is_kept(tmp_path, broken, reason):
@@ -67,6 +79,39 @@ def test_a_damaged_line_and_a_damaged_file_are_listed(tmp_path):
     got = read_shared(folder)
     assert [r.id for r in got] == ["good"]
     assert any("line 3" in p for p in got.problems) and any("closed.npz" in p for p in got.problems)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.6, 0.9, 0.999])
+def test_a_file_that_was_not_copied_whole_is_listed(tmp_path, compressed, kept):
+    folder = shared(tmp_path / "set", [row("good"), row("lost", set="closed")])
+    path = folder / "motion" / "closed.npz"
+    if compressed:
+        with np.load(path) as arrays:
+            np.savez_compressed(path, **dict(arrays))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    got = read_shared(folder)
+    assert [r.id for r in got] == ["good"]
+    (problem,) = got.problems
+    assert problem.startswith("closed.npz: ") and len(problem) > len("closed.npz: ")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(at=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), compressed=st.booleans())
+def test_whatever_byte_of_a_file_is_damaged_the_other_sets_are_read(tmp_path, at, byte, compressed):
+    folder = tmp_path / uuid4().hex
+    shared(folder, [row("good"), row("lost", set="closed")])
+    path = folder / "motion" / "closed.npz"
+    if compressed:
+        with np.load(path) as arrays:
+            np.savez_compressed(path, **dict(arrays))
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] = byte
+    path.write_bytes(content)
+    got = read_shared(folder)
+    # what is damaged may go unnoticed in zip's own tables, but nothing is lost without a word
+    assert got[0].id == "good" and len(got) + len(got.problems) == 2
 
 
 def test_not_a_number_is_listed(tmp_path):

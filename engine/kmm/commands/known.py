@@ -29,9 +29,10 @@ def known(
         from kmm.model import known_prompts
         from kmm.model import weights as wt
         from kmm.training import run
+        from kmm.training.recipe import load_recipe
 
         folder, name = wt.find(weights), recipe or pipeline.name
-        recordings = run.recordings(run.load_recipe(name), data)
+        recordings = run.recordings(load_recipe(name), data)
         train, val, test = (in_split(recordings, split) for split in ("train", "val", "test"))
         known.familiarity(pipeline.embed, train, [*val, *test]).save(folder, pipeline.sha256)
         found = known.prompts(directions.asking(pipeline), range(seeds))

@@ -29,6 +29,7 @@ from kmm.model.tokenizer import Tokenizer
 from kmm.protocol import PromptSegment
 from kmm.training import run
 from kmm.training import tokenizer as tokenizer_stage
+from kmm.training.recipe import load_recipe
 from kmm.training.store import Store
 
 Script = Sequence[tuple[str, int]]  #: texts and how many frames each lasts
@@ -53,7 +54,7 @@ class Item:
 
 def split_of(recipe: str, data: Path, split: str) -> list[Recording]:
     """One split of the sets that a recipe uses, a ValueError for an unknown one."""
-    return in_split(run.recordings(run.load_recipe(recipe), data), checked_split(split))
+    return in_split(run.recordings(load_recipe(recipe), data), checked_split(split))
 
 
 def generator(pipeline: Pipeline, advance: Callable[[], None]) -> Generate:

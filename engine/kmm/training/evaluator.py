@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ from kmm.data.wording import swap_left_right
 from kmm.evaluation.evaluator import LONGEST, Evaluator, Words, pad, save
 from kmm.model import features as ft
 from kmm.training.loop import run
-from kmm.training.run import WORDINGS, loop_config, recordings
+from kmm.training.recipe import WORDINGS, EvaluatorRecipe
+from kmm.training.run import recordings
 from kmm.training.store import Store
 
 SHORTEST = 16  #: frames; segments shorter than this are not drawn
@@ -104,9 +104,9 @@ class EvaluatorStage:
         return loss, torch.stack([(nearer < n).float().mean() for n in (1, 3)])
 
 
-def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
+def train(recipe: EvaluatorRecipe, data: Path, runs: Path, out: Path) -> None:
     """Train on the train split of the recipe's sets and write the evaluator to the file `out`."""
-    section = recipe["evaluator"]
+    section = recipe.evaluator
     items = recordings(recipe, data)
     words = Words()
     pairs, stores = {}, {}
@@ -114,12 +114,12 @@ def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
         part = in_split(items, split)
         stores[split] = Store.build(part)
         pairs[split] = Pairs(build_captions(part, WORDINGS), stores[split])
-    torch.manual_seed(section.get("seed", 0))
+    torch.manual_seed(section.seed)
     module = Evaluator()
     mean, std = stores["train"].normalization()
     module.mean.copy_(torch.from_numpy(mean))
     module.std.copy_(torch.from_numpy(std))
-    stage = EvaluatorStage(module, pairs["train"], pairs["val"], words, section["batch"])
-    trained = run(stage, loop_config(section), runs)
+    stage = EvaluatorStage(module, pairs["train"], pairs["val"], words, section.batch)
+    trained = run(stage, section, runs)
     assert isinstance(trained, Evaluator)
-    save(out, trained, recipe["licence"])
+    save(out, trained, recipe.licence)

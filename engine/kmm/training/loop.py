@@ -13,10 +13,10 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -37,19 +37,20 @@ class Stage(Protocol):
         """Figures on the validation split, the first of which is the one to look at."""
 
 
-@dataclass(frozen=True)
-class LoopConfig:
-    """How long and how fast to train one stage."""
+class LoopConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How long and how fast to train one stage; a part of a recipe."""
 
-    steps: int
-    learning_rate: float = 4e-4
-    warmup: int = 100
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    ema: float = 0.0  # decay of the averaged weights; 0 keeps the plain ones
-    validate_every: int = 500
-    seed: int = 0
-    mixed_precision: str = "no"  # or "bf16", on GPUs only: on a CPU it is slower
+    steps: Annotated[int, msgspec.Meta(ge=1)]
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 4e-4
+    warmup: Annotated[int, msgspec.Meta(ge=0)] = 100
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.01
+    clip_norm: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    ema: Annotated[float, msgspec.Meta(ge=0, lt=1)] = (
+        0.0  # decay of the averaged weights; 0 keeps the plain ones
+    )
+    validate_every: Annotated[int, msgspec.Meta(ge=1)] = 500
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    mixed_precision: Literal["no", "bf16"] = "no"  # "bf16" on GPUs only: on a CPU it is slower
 
 
 class _Loss(nn.Module):

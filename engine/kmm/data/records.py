@@ -7,7 +7,7 @@ cannot be read is reported with the reason, never dropped silently.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,11 @@ class Caption:
 
 @dataclass(frozen=True)
 class Recording:
-    """One motion with its texts. `commercial` is what its licence allows: True, False or None for unclear."""
+    """One motion with its texts.
+
+    commercial: what its licence allows, True, False or None for unclear. licence: what licenses.json says of its set
+    (license, attribution, source), for whoever passes the motion on.
+    """
 
     set: str
     id: str
@@ -49,6 +53,7 @@ class Recording:
     commercial: bool | None = None
     action: str | None = None
     style: str | None = None
+    licence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -103,21 +108,22 @@ def read_shared(folder: str | Path, sets: Iterable[str] | None = None) -> Record
     for name in wanted:
         if name not in rows:
             raise ValueError(f"{folder} has no set {name!r}; it has {', '.join(sorted(rows))}.")
-        _read_set(folder / "motion" / f"{name}.npz", rows[name], licences.get(name), out)
+        _read_set(folder / "motion" / f"{name}.npz", rows[name], licences.get(name, {}), out)
     return out
 
 
-def _read_licences(path: Path, problems: list[str]) -> dict[str, bool | None]:
+def _read_licences(path: Path, problems: list[str]) -> dict[str, dict[str, Any]]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        # "unclear" is neither True nor False
-        return {k: v["commercial"] if isinstance(v["commercial"], bool) else None for k, v in entries.items()}
+        return {name: {"commercial": entry["commercial"], **entry} for name, entry in entries.items()}
     except DAMAGED as error:
         problems.append(f"{path.name}: no licences known, commercial use counts as unclear ({error})")
         return {}
 
 
-def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, out: Recordings) -> None:
+def _read_set(path: Path, rows: list[dict[str, Any]], licence: dict[str, Any], out: Recordings) -> None:
+    allows = licence.get("commercial")
+    commercial = allows if isinstance(allows, bool) else None  # "unclear" is neither True nor False
     try:
         with np.load(path) as arrays:
             poses, trans, start, length = (arrays[k] for k in ("poses", "trans", "start", "length"))
@@ -147,6 +153,7 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
                     commercial=commercial,
                     action=_optional_words("action", row.get("action")),
                     style=_optional_words("style", row.get("style")),
+                    licence=licence,
                 )
             )
         except DAMAGED as error:

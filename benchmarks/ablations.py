@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from kmm.evaluation import directions, motion
 from kmm.evaluation import evaluator as judges
+from kmm.evaluation.generating import generator
 from kmm.model import weights as wt
 from kmm.model.pipeline import Pipeline
 from kmm.model.tokenizer import Tokenizer
@@ -88,11 +89,11 @@ def main() -> None:
     for variant in VARIANTS:
         folder, loss = train(variant, recipe, section, segments, tokenizer, options.runs)
         pipeline = Pipeline.load(str(folder))
-        told = directions.score(directions.asking(pipeline), range(options.seeds))["overall"].rate
+        told = directions.score(generator(pipeline), range(options.seeds))["overall"].rate
         row = f"| {variant} | {loss:.3f} | {told} |"
         if judge is not None:
             test = motion.split_of(options.recipe, options.data, "test")
-            judged = motion.evaluate(motion.generator(pipeline, lambda: None), judge, test, options.seeds)
+            judged = motion.evaluate(generator(pipeline), judge, test, options.seeds)
             row += "".join(f" {judged.figures[f][0]} |" for f in FIGURES)
         print(row, flush=True)
 

@@ -27,18 +27,12 @@ def directions(
 ) -> None:
     """Ask for motions in words that no training caption uses, and judge by physics whether they do as told."""
     with one_sentence():
-        from kmm.clip import Clip
         from kmm.evaluation import directions
+        from kmm.evaluation.generating import generator
 
         pipeline = load_pipeline(weights, device)
-        answer = directions.asking(pipeline)
         with _counted(None) as advance:
-
-            def generate(prompt: str, frames: int, seed: int) -> Clip:
-                advance()
-                return answer(prompt, frames, seed)
-
-            tallies = directions.score(generate, range(seeds))
+            tallies = directions.score(generator(pipeline, advance), range(seeds))
     if as_json:
         kinds = {
             kind: {"passed": t.passed, "asked": t.asked, "rate": t.rate.as_dict()}
@@ -71,11 +65,12 @@ def motion(
         pipeline = load_pipeline(weights, device)
         from kmm.evaluation import evaluator as judges
         from kmm.evaluation import motion
+        from kmm.evaluation.generating import generator
 
         judge = judges.Judge(judges.load(evaluator or judges.shipped()))
         recordings = motion.split_of(recipe or pipeline.name, data, split)
         with _counted(None) as advance:
-            judged = motion.evaluate(motion.generator(pipeline, advance), judge, recordings, seeds, limit)
+            judged = motion.evaluate(generator(pipeline, advance), judge, recordings, seeds, limit)
         reconstruction = motion.reconstruction(pipeline.tokenizer, recordings)
     if as_json:
         told = {k: {"generated": m.as_dict(), "real": r.as_dict()} for k, (m, r) in judged.figures.items()}
@@ -97,11 +92,12 @@ def long(
 ) -> None:
     """One motion of many prompts, measured minute by minute: does it decay?"""
     with one_sentence():
-        from kmm.evaluation import long, motion
+        from kmm.evaluation import long
+        from kmm.evaluation.generating import generator
 
         pipeline = load_pipeline(weights, device)
         with _counted(prompts + 1) as advance:
-            minutes = long.evaluate(motion.generator(pipeline, advance), prompts, seed)
+            minutes = long.evaluate(generator(pipeline, advance), prompts, seed)
     if as_json:
         about = {"weights": pipeline.name, "sha256": pipeline.sha256, "seed": seed}
         print(json.dumps(about | {"minutes": [asdict(m) for m in minutes]}))

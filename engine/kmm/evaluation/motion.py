@@ -5,7 +5,7 @@ Every figure is made for generated motion and for the real motion of the same te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -22,18 +22,15 @@ from kmm.data.records import Recording, checked_split, in_split
 from kmm.data.signals import signals
 from kmm.evaluation import embeddings, physics
 from kmm.evaluation.evaluator import LONGEST, Judge, motion_features
+from kmm.evaluation.generating import Generate, Script
 from kmm.evaluation.intervals import Estimate, estimate
 from kmm.foot_lock import lock_feet
-from kmm.model.pipeline import Pipeline
 from kmm.model.tokenizer import Tokenizer
-from kmm.protocol import PromptSegment
 from kmm.training import run
 from kmm.training import tokenizer as tokenizer_stage
 from kmm.training.recipe import load_recipe
 from kmm.training.store import Store
 
-Script = Sequence[tuple[str, int]]  #: texts and how many frames each lasts
-Generate = Callable[[Script, int], Clip]  #: script, seed -> one motion
 Figures = dict[str, float]
 
 SHORTEST = 24  #: frames; test segments shorter than this are left out
@@ -55,16 +52,6 @@ class Item:
 def split_of(recipe: str, data: Path, split: str) -> list[Recording]:
     """One split of the sets that a recipe uses, a ValueError for an unknown one."""
     return in_split(run.recordings(load_recipe(recipe), data), checked_split(split))
-
-
-def generator(pipeline: Pipeline, advance: Callable[[], None]) -> Generate:
-    """Generate with a pipeline; `advance` is called for every motion made."""
-
-    def generate(script: Script, seed: int) -> Clip:
-        advance()
-        return pipeline.clip([PromptSegment(text, frames) for text, frames in script], seed)
-
-    return generate
 
 
 def reconstruction(tokenizer: Tokenizer, recordings: Sequence[Recording]) -> Figures:

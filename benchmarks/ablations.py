@@ -13,30 +13,33 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from kmm.evaluation import directions, motion
 from kmm.evaluation import evaluator as judges
+from kmm.evaluation.generating import generator
 from kmm.model import weights as wt
 from kmm.model.pipeline import Pipeline
 from kmm.model.tokenizer import Tokenizer
 from kmm.training import run
+from kmm.training.generator import Objective
+from kmm.training.recipe import GeneratorSection, ModelRecipe, Sizes, load_recipe
 from kmm.training.segments import Segments
+from msgspec.structs import replace
 
-VARIANTS: dict[str, dict[str, float]] = {
-    "as shipped: half key frames, cosine ratio": {},
-    "random masking": {"key_frames": 0.0},
-    "key frames only": {"key_frames": 1.0},
-    "no alignment": {"alignment": 0.0},
-    "ratio 0.3": {"masked": 0.3},
-    "ratio 0.5": {"masked": 0.5},
-    "ratio 0.8": {"masked": 0.8},
+VARIANTS = {
+    "as shipped: half key frames, cosine ratio": Objective(),
+    "random masking": Objective(key_frames=0.0),
+    "key frames only": Objective(key_frames=1.0),
+    "no alignment": Objective(alignment=0.0),
+    "ratio 0.3": Objective(masked=0.3),
+    "ratio 0.5": Objective(masked=0.5),
+    "ratio 0.8": Objective(masked=0.8),
 }
 #: Less work than the released model, fewer joined motions and wordings, and an average of the weights that keeps up
 #: with so few steps, so that seven trainings take an hour of one core.
 SMALLER = {
-    "size": {"width": 128, "depth": 3, "residual_depth": 2},
+    "size": Sizes(width=128, depth=3, residual_depth=2),
     "joined": 1500,
     "wordings": 4,
     "ema": 0.995,
@@ -47,16 +50,17 @@ FIGURES = ("R-precision top 3", "FID", "MM-dist", "diversity")
 
 def train(
     variant: str,
-    recipe: dict[str, Any],
-    section: dict[str, Any],
+    recipe: ModelRecipe,
+    section: GeneratorSection,
     segments: dict[str, Segments],
     tokenizer: Tokenizer,
     folder: Path,
 ) -> tuple[Path, float]:
     """The weights folder of a variant, and its validation loss on masked tokens."""
     runs = folder / variant.split(":")[0].replace(" ", "-")
-    generator = run.train_generator(section | {"objective": VARIANTS[variant]}, segments, tokenizer, runs)
-    wt.save(runs / "weights", tokenizer, generator, recipe["licence"], wt.Sampling())
+    section = replace(section, objective=VARIANTS[variant])
+    generator = run.train_generator(section, segments, tokenizer, runs)
+    wt.save(runs / "weights", tokenizer, generator, recipe.licence, wt.Sampling())
     last = json.loads((runs / "generator.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     return runs / "weights", float(last["val_tokens"])
 
@@ -74,9 +78,9 @@ def main() -> None:
     parser.add_argument("--evaluator", type=Path)
     options = parser.parse_args()
     judge = judges.Judge(judges.load(options.evaluator)) if options.evaluator else None
-    recipe = run.load_recipe(options.recipe)
-    section = {k: v for k, v in recipe["generator"].items() if k != "init"}
-    section |= SMALLER | {"steps": options.steps, "batch": options.batch}
+    recipe = load_recipe(options.recipe)
+    assert isinstance(recipe, ModelRecipe), "give the recipe of a model"
+    section = replace(recipe.generator, init=None, steps=options.steps, batch=options.batch, **SMALLER)
     tokenizer = wt.load(options.recipe, torch.device("cpu")).tokenizer
     segments = run.prepare(section, run.recordings(recipe, options.data), tokenizer, options.runs)
     heads = ["variant", "validation loss", "directions", *(FIGURES if judge else ())]
@@ -85,12 +89,12 @@ def main() -> None:
     for variant in VARIANTS:
         folder, loss = train(variant, recipe, section, segments, tokenizer, options.runs)
         pipeline = Pipeline.load(str(folder))
-        told = directions.score(directions.asking(pipeline), range(options.seeds))["overall"].rate
+        told = directions.score(generator(pipeline), range(options.seeds))["overall"].rate
         row = f"| {variant} | {loss:.3f} | {told} |"
         if judge is not None:
             test = motion.split_of(options.recipe, options.data, "test")
-            figures = motion.evaluate(motion.generator(pipeline, lambda: None), judge, test, options.seeds)
-            row += "".join(f" {figures[f][0]} |" for f in FIGURES)
+            judged = motion.evaluate(generator(pipeline), judge, test, options.seeds)
+            row += "".join(f" {judged.figures[f][0]} |" for f in FIGURES)
         print(row, flush=True)
 
 

@@ -1,10 +1,9 @@
-"""Do motions do what their prompts say? And do the predicates that judge it pass real motion that surely does?
+"""Do the predicates that judge generated motion pass real motion that surely does what they ask?
 
-    python benchmarks/directions.py [--seeds N] [WEIGHTS ...]
     python benchmarks/directions.py --real FOLDER
 
-The first prints a table of kinds for every weights name or folder; the second tries each predicate on the clips of
-the training set whose own label is that kind, on those of the other side, and on those of all other labels.
+Tries each predicate on the clips of the training set whose own label is that kind, on those of the other side, and on
+those of all other labels. What a model does is told by `kmm evaluate directions`.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from kmm.clip import Clip
 from kmm.data.records import Recording, read_shared
 from kmm.data.signals import Signals, signals
 from kmm.data.wording import swap_left_right
-from kmm.evaluation import directions, predicates
+from kmm.evaluation import predicates
 from kmm.evaluation.directions import KINDS
-from kmm.model.pipeline import Pipeline
 
 #: kind -> labels of the sets' clips that surely show it from beginning to end; sides are for the left.
 LABELS = {
@@ -46,13 +44,6 @@ LABELS = {
     "kick with the left leg": r"front kick left",
     "punch with the left hand": r"punch left",
 }
-
-
-def generated(names: list[str], seeds: int) -> None:
-    for name in names:
-        pipeline = Pipeline.load(name)
-        tallies = directions.score(directions.asking(pipeline), range(seeds))
-        print(f"{name}, {seeds} seeds\n{directions.table(tallies)}\n")
 
 
 def labelled(recordings: list[Recording]) -> Iterator[tuple[str, str, Signals, Signals]]:
@@ -99,14 +90,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("weights", nargs="*", default=["kmm-open"])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--real", metavar="FOLDER")
-    given = parser.parse_args()
-    if given.real:
-        real(given.real)
-    else:
-        generated(given.weights, given.seeds)
+    parser.add_argument("--real", metavar="FOLDER", required=True, help="folder of the training set")
+    real(parser.parse_args().real)
 
 
 if __name__ == "__main__":

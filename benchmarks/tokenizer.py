@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from kmm.data.records import in_split
 from kmm.model import weights as wt
-from kmm.training.run import load_recipe, recordings
+from kmm.training.recipe import load_recipe
+from kmm.training.run import recordings
 from kmm.training.store import Store
 from kmm.training.tokenizer import reconstruction
 

@@ -17,7 +17,7 @@ except ImportError:
 
 from kmm import __version__
 from kmm.commands import batch, convert, data, evaluate, files, given_frames, preview, retarget, serve
-from kmm.commands.common import Device, Json, Weights, fail, load_pipeline, one_sentence
+from kmm.commands.common import Device, Json, Weights, load_pipeline, one_sentence
 
 app = typer.Typer(
     help="Text to motion for Blender.",
@@ -177,16 +177,13 @@ def train(
     """Train a model, or go on with a training that was broken off; the recipe "evaluator" trains the judge."""
     with one_sentence():
         from kmm.training import evaluator, run
+        from kmm.training.recipe import EvaluatorRecipe, load_recipe
 
-        settings = run.load_recipe(recipe)
-        wanted = (
-            {"licence", "evaluator"} if "evaluator" in settings else {"licence", "tokenizer", "generator"}
-        )
-        if missing := wanted - settings.keys():
-            fail(
-                f"The recipe {recipe} has no {' and no '.join(sorted(missing))}; kmm-open.toml shows a whole one."
-            )
-        (evaluator if "evaluator" in settings else run).train(settings, data, runs, out)
+        settings = load_recipe(recipe)
+        if isinstance(settings, EvaluatorRecipe):
+            evaluator.train(settings, data, runs, out)
+        else:
+            run.train(settings, data, runs, out)
 
 
 app.add_typer(data.app, name="data")

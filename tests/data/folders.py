@@ -36,7 +36,7 @@ def shared(folder: Path, rows: list[dict[str, Any]], clips: dict[str, list[Clip]
         )
     (folder / "clips.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     licences = {
-        "small": {"commercial": True},
+        "small": {"commercial": True, "license": "CC BY 4.0", "attribution": "Somebody", "source": "here"},
         "closed": {"commercial": False},
         "vague": {"commercial": "unclear"},
     }

@@ -117,6 +117,28 @@ def test_what_babel_has_and_amass_has_not_is_listed(amass, babel):
     assert any("BABEL 4" in p and "it has no 'feat_p'" in p for p in problems)
 
 
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        [],
+        "CMU",
+        None,
+        {"feat_p": ""},
+        {"feat_p": 3},
+        entry(9, "CMU/CMU/01/01_01_poses.npz", labels((5,))),
+        entry(9, "CMU/CMU/01/01_01_poses.npz", {"labels": None}),
+        entry(9, "CMU/CMU/01/01_01_poses.npz", None, labels(("walk", None, 2.0))),
+        entry(9, "CMU/CMU/01/01_01_poses.npz", ["walk"]),
+    ],
+)
+def test_an_annotation_of_another_form_is_listed(amass, babel, damaged):
+    rows = json.loads((babel / "val.json").read_text()) | {"9": damaged}
+    (babel / "val.json").write_text(json.dumps(rows))
+    got = read_babel(amass, babel)
+    assert "5" in {r.id for r in got} and "9" not in {r.id for r in got}
+    assert sum(p.startswith("BABEL 9") for p in got.problems) == 1, got.problems
+
+
 def test_folders_that_are_not_babel_or_amass_say_so(amass, babel, tmp_path):
     with pytest.raises(ValueError, match=r"no train\.json"):
         read_babel(amass, amass)
@@ -190,6 +212,15 @@ def test_what_humanml3d_has_and_cannot_be_read_is_listed(amass, humanml3d):
     assert any("000005" in p and "frames 800 to 900 are not in the motion" in p for p in problems)
     assert any("000006" in p and "no such motion" in p for p in problems)
     assert any("000007" in p and "none of train.txt" in p for p in problems)
+
+
+@pytest.mark.parametrize("line", ["x", "./pose_data/CMU/01/01_01_poses.npy", "a.npy,0,-1,000009.npy"])
+def test_a_line_of_the_index_that_was_cut_off_is_listed(amass, humanml3d, line):
+    with (humanml3d / "index.csv").open("a") as file:
+        file.write(line + "\n")
+    (humanml3d / "texts" / "000009.txt").write_text("walks.#walk/VERB#0.0#0.0\n")
+    got = read_humanml3d(amass, humanml3d)
+    assert len(got) == 4 and len(got.problems) == 5, got.problems
 
 
 def test_missing_parts_of_humanml3d_are_named(amass, humanml3d):

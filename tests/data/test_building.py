@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -35,6 +36,30 @@ def test_a_store_reads_as_what_it_was_built_from(source, tmp_path):
         np.testing.assert_allclose(a.clip.translation, b.clip.translation, atol=1e-6)
         turned = rot.magnitude(rot.multiply(rot.inv(a.clip.rotations), b.clip.rotations))
         assert np.degrees(turned).max() < 0.02
+
+
+def licences(folder):
+    return json.loads((folder / "licenses.json").read_text())
+
+
+def test_licence_and_attribution_of_each_set_are_kept_however_often_it_is_built(source, tmp_path):
+    build(folders.read(source), tmp_path / "once")
+    build(folders.read(tmp_path / "once"), tmp_path / "twice")
+    for built in (tmp_path / "once", tmp_path / "twice"):
+        assert licences(built)["small"] == licences(source)["small"]
+        assert licences(built)["vague"] == {"commercial": "unclear"}
+
+
+def test_a_set_that_comes_from_two_places_has_the_licences_and_attributions_of_both(source, tmp_path):
+    a, b = [r for r in folders.read(source) if r.set == "small"]
+    theirs = {"commercial": False, "license": "CC BY-NC 4.0", "attribution": "Somebody"}
+    build([a, replace(b, commercial=False, licence=theirs)], tmp_path / "store")
+    assert licences(tmp_path / "store")["small"] == {
+        "commercial": False,
+        "license": "CC BY 4.0; CC BY-NC 4.0",
+        "attribution": "Somebody",
+        "source": "here",
+    }
 
 
 def test_a_gait_cycle_is_not_given_its_natural_speed_twice(source, tmp_path):

@@ -95,6 +95,25 @@ def test_bad_captions_are_listed(tmp_path):
         assert sum(part in p for p in got.problems) == 1, (part, got.problems)
 
 
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"texts": [{"text": 5}]}, "text must be words, not 5"),
+        ({"texts": [{"text": None}]}, "text must be words, not None"),
+        ({"texts": "walks"}, "a text must be {"),
+        ({"set": 3}, "set must be words, not 3"),
+        ({"trial": 3}, "trial must be words, not 3"),
+        ({"commercial": "yes"}, "commercial must be true or false, not 'yes'"),
+    ],
+)
+def test_captions_of_the_wrong_kind_are_listed(tmp_path, changes, reason):
+    formats.save(walk(1.2, 2.0), tmp_path / "a.npz")
+    write_captions(tmp_path, {"file": "a.npz"} | changes)
+    got = read_clips(tmp_path)
+    (problem,) = got.problems
+    assert len(got) == 0 and problem.startswith("a.npz: ") and reason in problem
+
+
 def test_what_is_no_folder_says_so(tmp_path):
     with pytest.raises(ValueError, match="not a folder"):
         read_clips(tmp_path / "nowhere")

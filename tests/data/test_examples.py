@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from kmm.clip import FPS
-from kmm.data.examples import build_captions, captions_for
+from kmm.data.examples import build_captions
 from kmm.data.records import Caption, Recording
 from kmm.data.retiming import WINDOW, natural_speed
 
@@ -63,9 +63,9 @@ def test_a_label_with_the_wrong_side_is_left_out():
 
 
 def test_captions_of_a_recording_are_its_own_and_the_motions():
-    found = captions_for(recording(walk(), texts=["a person walks."]))
-    assert found[0].text == "a person walks."
-    assert {c.origin for c in found} == {"file-name", "motion"}
+    found = build_captions([recording(walk(), texts=["a person walks."])])
+    assert found[0]["texts"][0] == "a person walks."
+    assert {e["origin"] for e in found} == {"file-name", "motion"}
 
 
 @pytest.mark.parametrize("speed, step_rate", [(0.9, 1.45), (1.3, 1.72), (1.7, 1.95)])

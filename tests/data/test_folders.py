@@ -71,6 +71,15 @@ def test_check_of_a_folder_with_nothing_usable(tmp_path):
     assert result.exit_code == 1 and len(result.stderr.strip().splitlines()) == 1
 
 
+def test_damaged_data_is_listed_and_never_a_traceback(tmp_path):
+    source = shared(tmp_path / "source", [row("a"), row("b", set="closed"), row("c", texts=[{"text": None}])])
+    path = source / "motion" / "closed.npz"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    result = check(source)
+    assert result.exit_code == 1 and "closed.npz: " in result.stdout and "text must be words" in result.stdout
+    assert isinstance(result.exception, SystemExit)
+
+
 def test_a_store_is_built_once(tmp_path):
     source = shared(tmp_path / "source", [row("a")])
     command = ["data", "build", str(source), "--out", str(tmp_path / "store")]

@@ -1,8 +1,11 @@
 """The predicates that judge what a model makes, tried on figures that surely do the thing, and on the others."""
 
+import re
+
 import numpy as np
 import pytest
 from kmm.data.actions import Action
+from kmm.data.sentences import SENTENCES
 from kmm.data.signals import signals
 from kmm.data.wording import GOING, describe, swap_left_right
 from kmm.data.wording import KINDS as WORDED
@@ -127,20 +130,37 @@ def test_no_prompt_is_a_wording_of_the_training_captions():
     kinds = [k for k in WORDED if k != "spin_left"] + [f"{g}_{w}" for g in ("walk", "run") for w in GOING]
     kinds = [k for k in kinds if not k.endswith("turn_back_left")]
     said = {
-        describe([Action(kind, 0, 60, amount, speed)], rng).rstrip(".").lower()
+        describe([Action(kind, 0, 60, amount, speed)], rng)
         for kind in kinds + [k.replace("left", "right") for k in kinds]
         for amount in (45.0, 90.0, 180.0)
         for speed in ("", "slow", "fast")
         for _ in range(60)
     }
-    asked = {text for c in checks() for text in (c.prompt, getattr(c, "than", c.prompt))}
-    assert not said & {text.rstrip(".").lower() for text in asked}
+    assert not {bare(text) for text in said} & every_prompt()
+
+
+def test_no_prompt_is_a_sentence_that_was_written_for_training():
+    said = [text for texts in SENTENCES.values() for text in texts]
+    assert (
+        len(said) > 1000
+        and not {bare(side) for t in said for side in (t, swap_left_right(t))} & every_prompt()
+    )
+
+
+def bare(text):
+    """Without what makes no other wording of it: capitals, punctuation, blanks."""
+    return " ".join(re.sub(r"[^\w\s]", "", text.lower()).split())
+
+
+def every_prompt():
+    return {bare(text) for c in checks() for text in (c.prompt, getattr(c, "than", c.prompt))}
 
 
 def test_the_score_counts_by_kind_over_prompts_and_seeds():
     asked = []
 
-    def generate(prompt, frames, seed):
+    def generate(script, seed):
+        ((prompt, frames),) = script
         asked.append((prompt, frames, seed))
         return walk(1.2, frames / 30)
 

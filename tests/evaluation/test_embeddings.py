@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kmm.evaluation.embeddings import POOL, Texts, diversity, fid, mm_distance
+from kmm.evaluation.embeddings import POOL, Texts, diversity, fid, fid_of_halves, mm_distance
 from kmm.evaluation.embeddings import r_precision as precision_among
 from kmm.evaluation.intervals import estimate
 
@@ -115,3 +115,21 @@ def test_one_run_says_nothing_of_its_spread():
     assert str(estimate([1.0, 2.0, 3.0])) == "2 +- 2.5"
     with pytest.raises(ValueError):
         estimate([])
+
+
+@given(seed=seeds)
+@settings(max_examples=5, deadline=None)
+def test_motion_that_is_like_real_motion_has_the_fid_of_real_motion(seed):
+    # FID grows as the sets shrink, so both columns must be of sets of one size, whole and odd ones alike
+    rng = np.random.default_rng(seed)
+    columns = np.mean([fid_of_halves(*rng.normal(size=(2, 65, 16))) for _ in range(60)], 0)
+    assert columns[0] == pytest.approx(columns[1], rel=0.1)
+    assert np.mean([fid(*rng.normal(size=(2, 65, 16))) for _ in range(60)]) < 0.7 * columns[1]
+
+
+def test_the_real_motion_itself_has_exactly_the_fid_of_its_halves():
+    real = np.random.default_rng(0).normal(size=(33, 8))
+    generated, actual = fid_of_halves(real, real)
+    assert generated == pytest.approx(actual) and actual == pytest.approx(fid(real[:16], real[16:]))
+    with pytest.raises(ValueError, match="at least two"):
+        fid_of_halves(real[:3], real[:3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -81,6 +83,17 @@ def test_it_learns_which_text_belongs_to_which_motion(stage, tmp_path):
     assert np.allclose(again.motions(map(ev.motion_features, clips)), motions, atol=0.02)
     assert fid(again.texts(texts), said) < 1e-3
     assert (tmp_path / "evaluator.jsonl").exists()
+
+
+def test_all_of_a_training_step_is_on_the_modules_device(stage):
+    # "meta" holds no numbers, so it stands for any GPU: what mixes devices fails on it too
+    module = copy.deepcopy(stage.module).to("meta").train().requires_grad_()
+    loss, figures = EvaluatorStage(module, stage.train, stage.train, stage.words, batch=16).loss(
+        np.random.default_rng(0)
+    )
+    loss.backward()
+    assert {loss.device.type, figures["top1"].device.type} == {"meta"}
+    assert all(p.grad is not None for p in module.parameters())
 
 
 def test_pairs_that_say_the_same_are_no_negatives(stage):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -28,7 +31,7 @@ from kmm.training.generator import (
     hide,
     layer_shares,
 )
-from kmm.training.run import load_recipe
+from kmm.training.recipe import load_recipe
 from kmm.training.segments import AFTER, BEFORE, NEW, Examples, Segments
 from kmm.training.store import Store
 from kmm.training.token_bank import TokenBank
@@ -94,6 +97,63 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(store: Store, tmp_path: P
     for (name, a), b in zip(unbroken.state_dict().items(), resumed.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, msg=name)
     assert (tmp_path / "broken" / "tokenizer.png").stat().st_size > 0
+
+
+def spoilt_at(
+    stage: TokenizerStage, step: int, spoil: Callable[[torch.Tensor], torch.Tensor]
+) -> TokenizerStage:
+    real, count = stage.loss, 0
+
+    def loss(rng: np.random.Generator) -> tuple[torch.Tensor, dict[str, float]]:
+        nonlocal count
+        count += 1
+        value, figures = real(rng)
+        return (spoil(value) if count == step else value), figures
+
+    stage.loss = loss  # type: ignore[method-assign]
+    return stage
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda loss: loss * torch.nan,
+        lambda loss: loss / 0,
+        lambda loss: loss + (0 * loss).sqrt(),  # a finite loss, whose gradient is none
+    ],
+    ids=["no number", "infinite", "gradient"],
+)
+@pytest.mark.parametrize("step", [6, 8])
+def test_training_stops_where_there_are_no_numbers_any_more_and_keeps_what_was_before(
+    store: Store, tmp_path: Path, spoil: Callable[[torch.Tensor], torch.Tensor], step: int
+) -> None:
+    config = loop.LoopConfig(steps=8, validate_every=4, warmup=2)
+    with pytest.raises(ValueError, match=r"tokenizer.*not finite.*learning_rate.*step 4 is kept"):
+        loop.run(spoilt_at(tokenizer_stage(store), step, spoil), config, tmp_path)
+    state = torch.load(tmp_path / "tokenizer.ckpt", weights_only=True)
+    assert state["step"] == 4 and all(v.isfinite().all() for v in state["module"].values())
+    assert len((tmp_path / "tokenizer.jsonl").read_text().splitlines()) == 1
+
+
+def test_training_that_never_had_numbers_writes_nothing(store: Store, tmp_path: Path) -> None:
+    stage = spoilt_at(tokenizer_stage(store), 1, lambda loss: loss * torch.nan)
+    with pytest.raises(ValueError, match=r"not finite.*Nothing was written"):
+        loop.run(stage, loop.LoopConfig(steps=4, validate_every=4), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_never_varies_is_divided_by_something() -> None:
+    still = walk(120)
+    still = replace(
+        still,
+        translation=np.broadcast_to(still.translation[0], (120, 3)),
+        rotations=np.broadcast_to(still.rotations[0], (120, 22, 4)),
+    )
+    store = Store.build([Recording("test", "still", "still", "train", still)])
+    mean, std = store.normalization()
+    assert np.isfinite(mean).all() and (std > 1e-3).all()
+    loss, _ = tokenizer_stage(store).loss(np.random.default_rng(0))
+    assert torch.isfinite(loss)
 
 
 def test_the_tokenizer_learns(store: Store, tmp_path: Path) -> None:
@@ -294,11 +354,4 @@ def test_from_a_folder_of_amass_files_to_weights_that_generate(tmp_path: Path) -
     assert pipeline.generator.config.guided == GUIDED
     assert pipeline.licence == "test" and len(pipeline.clip([Block("a person walks", 50)])) == 50
     with pytest.raises(ValueError, match="no motion for the split 'train'"):
-        run.recordings(recipe | {"commercial_only": True}, tmp_path)
-
-
-def test_recipes_are_there_and_a_wrong_name_says_which() -> None:
-    for name in ("kmm-open", "kmm-full"):
-        assert {"tokenizer", "generator", "licence"} <= load_recipe(name).keys()
-    with pytest.raises(ValueError, match="kmm-open"):
-        load_recipe("nonsense")
+        run.recordings(msgspec.structs.replace(recipe, commercial_only=True), tmp_path)

@@ -27,18 +27,12 @@ def directions(
 ) -> None:
     """Ask for motions in words that no training caption uses, and judge by physics whether they do as told."""
     with one_sentence():
-        from kmm.clip import Clip
         from kmm.evaluation import directions
+        from kmm.evaluation.generating import generator
 
         pipeline = load_pipeline(weights, device)
-        answer = directions.asking(pipeline)
         with _counted(None) as advance:
-
-            def generate(prompt: str, frames: int, seed: int) -> Clip:
-                advance()
-                return answer(prompt, frames, seed)
-
-            tallies = directions.score(generate, range(seeds))
+            tallies = directions.score(generator(pipeline, advance), range(seeds))
     if as_json:
         kinds = {
             kind: {"passed": t.passed, "asked": t.asked, "rate": t.rate.as_dict()}
@@ -62,7 +56,7 @@ def motion(
     ] = None,
     split: Annotated[str, typer.Option(help="train, val or test; BABEL's papers use val.")] = "test",
     seeds: Annotated[int, typer.Option(min=1, help="How often to draw and generate.")] = 3,
-    limit: Annotated[int, typer.Option(min=2, help="How many test segments a seed draws.")] = 256,
+    limit: Annotated[int, typer.Option(min=8, help="How many test segments a seed draws.")] = 256,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
@@ -71,18 +65,20 @@ def motion(
         pipeline = load_pipeline(weights, device)
         from kmm.evaluation import evaluator as judges
         from kmm.evaluation import motion
+        from kmm.evaluation.generating import generator
 
         judge = judges.Judge(judges.load(evaluator or judges.shipped()))
         recordings = motion.split_of(recipe or pipeline.name, data, split)
         with _counted(None) as advance:
-            figures = motion.evaluate(motion.generator(pipeline, advance), judge, recordings, seeds, limit)
+            judged = motion.evaluate(generator(pipeline, advance), judge, recordings, seeds, limit)
         reconstruction = motion.reconstruction(pipeline.tokenizer, recordings)
     if as_json:
-        told = {k: {"generated": m.as_dict(), "real": r.as_dict()} for k, (m, r) in figures.items()}
+        told = {k: {"generated": m.as_dict(), "real": r.as_dict()} for k, (m, r) in judged.figures.items()}
         about = {"weights": pipeline.name, "sha256": pipeline.sha256, "seeds": seeds}
+        about |= {"segments": judged.segments[0], "transitions": judged.transitions[0]}
         print(json.dumps(about | {"figures": told, "tokenizer": reconstruction}))
     else:
-        print(motion.table(figures))
+        print(motion.table(judged))
         print(f"tokenizer, {split} split:", ", ".join(f"{k} {v:.4g}" for k, v in reconstruction.items()))
 
 
@@ -96,11 +92,12 @@ def long(
 ) -> None:
     """One motion of many prompts, measured minute by minute: does it decay?"""
     with one_sentence():
-        from kmm.evaluation import long, motion
+        from kmm.evaluation import long
+        from kmm.evaluation.generating import generator
 
         pipeline = load_pipeline(weights, device)
         with _counted(prompts + 1) as advance:
-            minutes = long.evaluate(motion.generator(pipeline, advance), prompts, seed)
+            minutes = long.evaluate(generator(pipeline, advance), prompts, seed)
     if as_json:
         about = {"weights": pipeline.name, "sha256": pipeline.sha256, "seed": seed}
         print(json.dumps(about | {"minutes": [asdict(m) for m in minutes]}))

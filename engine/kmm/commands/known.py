@@ -25,16 +25,18 @@ def known(
     with one_sentence():
         pipeline = load_pipeline(weights, "cpu")
         from kmm.data.records import in_split
-        from kmm.evaluation import directions, known
+        from kmm.evaluation import known
+        from kmm.evaluation.generating import generator
         from kmm.model import known_prompts
         from kmm.model import weights as wt
         from kmm.training import run
+        from kmm.training.recipe import load_recipe
 
         folder, name = wt.find(weights), recipe or pipeline.name
-        recordings = run.recordings(run.load_recipe(name), data)
+        recordings = run.recordings(load_recipe(name), data)
         train, val, test = (in_split(recordings, split) for split in ("train", "val", "test"))
         known.familiarity(pipeline.embed, train, [*val, *test]).save(folder, pipeline.sha256)
-        found = known.prompts(directions.asking(pipeline), range(seeds))
+        found = known.prompts(generator(pipeline), range(seeds))
         known_prompts.write(folder, pipeline.sha256, found)
     count = sum(map(len, found.values()))
     print(f"{folder}: {count} prompts of {len(found)} kinds come out right with all of {seeds} seeds")

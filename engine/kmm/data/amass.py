@@ -17,7 +17,7 @@ import numpy as np
 from kmm import formats
 from kmm.clip import FPS, Clip
 from kmm.data.clips import grounded, motion_files
-from kmm.data.records import SPLITS, Caption, Recording, Recordings, captions
+from kmm.data.records import DAMAGED, SPLITS, Caption, Recording, Recordings, captions, words
 
 #: What AMASS calls its subsets on its web page -> the folders they unpack to, where these differ.
 UNPACKED = {
@@ -31,6 +31,7 @@ NO_ACTION = {"transition", "t-pose", "a-pose", "t pose", "a pose", "tpose", "apo
 HUMANML3D_FPS = 20.0
 HUMANML3D_CUT = {"Eyes_Japan_Dataset": 3.0, "MPI_HDM05": 3.0, "TotalCapture": 1.0, "MPI_Limits": 1.0,
                  "Transitions_mocap": 0.5}  # fmt: skip
+INDEX = ("source_path", "start_frame", "end_frame", "new_name")  #: columns of HumanML3D's index.csv
 
 Key = tuple[str, ...]
 
@@ -85,13 +86,16 @@ def read_babel(amass: str | Path, babel: str | Path) -> Recordings:
     if not read:
         raise ValueError(f"{babel} has no train.json, val.json or test.json of BABEL.")
     for sid, (split, entries) in rows.items():
+        name = ""
         try:
-            name = entries[0]["feat_p"]
+            if not all(isinstance(row, dict) for row in entries):
+                raise ValueError("it is not an annotation of BABEL's")
+            name = words("feat_p", entries[0]["feat_p"])
             clip, _ = library.load(name)
             texts = tuple(caption for row in entries for caption in _babel_captions(row, len(clip)))
             out.items.append(Recording("babel", sid, "/".join(key(name)), split, clip, texts, False))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            out.problems.append(f"BABEL {sid} {entries[0].get('feat_p', '')}: {_reason(error)}")
+        except DAMAGED as error:
+            out.problems.append(f"BABEL {sid} {name}: {_reason(error)}")
     return out
 
 
@@ -117,7 +121,7 @@ def _babel_captions(row: dict[str, Any], frames: int) -> Iterator[Caption]:
             if dense
             else {"text": x["proc_label"], "origin": "babel"}
             for x in annotation["labels"]
-            if x["proc_label"] and x["proc_label"].strip().lower() not in NO_ACTION
+            if x["proc_label"] and words("proc_label", x["proc_label"]).strip().lower() not in NO_ACTION
         ]
         yield from captions(labels, frames)
 
@@ -132,8 +136,12 @@ def read_humanml3d(amass: str | Path, humanml3d: str | Path) -> Recordings:
     index, texts, splits = _humanml3d_files(Path(humanml3d))
     sources: dict[str, list[dict[str, str]]] = {}
     foreign = 0
-    for row in csv.DictReader(index.read_text(encoding="utf-8").splitlines()):
-        if "humanact12" in row["source_path"].lower():
+    rows = csv.DictReader(index.read_text(encoding="utf-8").splitlines())
+    for row in rows:
+        missing = [name for name in INDEX if not row.get(name)]
+        if missing:
+            out.problems.append(f"HumanML3D index.csv line {rows.line_num}: it has no {', '.join(missing)}")
+        elif "humanact12" in row["source_path"].lower():
             foreign += 1
         else:
             sources.setdefault(row["source_path"], []).append(row)
@@ -156,8 +164,8 @@ def read_humanml3d(amass: str | Path, humanml3d: str | Path) -> Recordings:
                 trial = "/".join(key(source))
                 out.items.append(Recording("humanml3d", number, trial, splits[number], part, found, False))
             except (OSError, ValueError, KeyError) as error:
-                missing = "it is in none of train.txt, val.txt and test.txt"
-                why = missing if isinstance(error, KeyError) else _reason(error)
+                unlisted = "it is in none of train.txt, val.txt and test.txt"
+                why = unlisted if isinstance(error, KeyError) else _reason(error)
                 out.problems.append(f"HumanML3D {number} {source}: {why}")
     return out
 

@@ -33,7 +33,7 @@ def build(recordings: Iterable[Recording], folder: str | Path) -> None:
             _write_motion(folder / "motion" / f"{name}.npz", members)
             for index, recording in enumerate(members):
                 lines.write(json.dumps(_row(recording, index), ensure_ascii=False) + "\n")
-    licences = {name: {"commercial": _commercial(members)} for name, members in sets.items()}
+    licences = {name: _licence(members) for name, members in sets.items()}
     (folder / "licenses.json").write_text(json.dumps(licences, indent=1), encoding="utf-8")
 
 
@@ -68,6 +68,16 @@ def _row(recording: Recording, index: int) -> dict[str, object]:
         "texts": texts,
         "natural_speed": True,
     }
+
+
+def _licence(members: list[Recording]) -> dict[str, object]:
+    """What licenses.json says of a set; where its recordings come from several, what each of them says."""
+    said: dict[str, list[str]] = {}
+    for recording in members:
+        for key, value in recording.licence.items():
+            if key != "commercial" and str(value) not in said.setdefault(key, []):
+                said[key].append(str(value))
+    return {"commercial": _commercial(members), **{key: "; ".join(values) for key, values in said.items()}}
 
 
 def _commercial(members: list[Recording]) -> bool | str:

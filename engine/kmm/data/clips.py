@@ -12,7 +12,7 @@ import numpy as np
 from kmm import formats
 from kmm.clip import FPS, Clip
 from kmm.contacts import REST_HEIGHT
-from kmm.data.records import Caption, Recording, Recordings, captions, checked_split
+from kmm.data.records import DAMAGED, Caption, Recording, Recordings, captions, checked_split, words
 from kmm.skeleton import CONTACT_JOINTS
 
 CAPTIONS = "captions.jsonl"
@@ -40,16 +40,16 @@ def read_clips(folder: str | Path) -> Recordings:
             clip = grounded(formats.load(path))
             out.items.append(
                 Recording(
-                    set=row.get("set", "clips"),
+                    set=words("set", row.get("set", "clips")),
                     id=name,
-                    trial=row.get("trial", name),
+                    trial=words("trial", row.get("trial", name)),
                     split=checked_split(row.get("split", "train")),
                     clip=clip,
                     texts=tuple(captions(row["texts"], len(clip))) if "texts" in row else _own(clip),
-                    commercial=row.get("commercial"),
+                    commercial=_commercial(row.get("commercial")),
                 )
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except DAMAGED as error:
             out.problems.append(f"{name}: {_reason(error, path)}")
     out.problems += [f"{name}: has captions but no motion file" for name in described if name not in seen]
     return out
@@ -79,6 +79,15 @@ def grounded(clip: Clip) -> Clip:
     )
 
 
+def _commercial(value: object) -> bool | None:
+    """Whether a captions row allows commercial use; without a word of it, or where it is "unclear", None."""
+    if value is None or value == "unclear":
+        return None
+    if not isinstance(value, bool):
+        raise ValueError(f"commercial must be true or false, not {value!r}")
+    return value
+
+
 def _own(clip: Clip) -> tuple[Caption, ...]:
     return tuple(Caption(s.prompt, s.start, s.end, "file") for s in clip.segments if s.start < s.end)
 
@@ -98,7 +107,7 @@ def _read_captions(path: Path, problems: list[str]) -> dict[str, dict[str, Any]]
             continue
         try:
             row = json.loads(line)
-            described[row["file"]] = row
-        except (ValueError, KeyError, TypeError) as error:
+            described[words("file", row["file"])] = row
+        except DAMAGED as error:
             problems.append(f"{path.name} line {number}: not a captions row ({error})")
     return described

@@ -15,7 +15,7 @@ import numpy as np
 from kmm.data.actions import Action, turn_size
 from kmm.data.annotate import Segment, segments
 from kmm.data.grammar import SUBJECTS, pick
-from kmm.data.records import Caption, Recording
+from kmm.data.records import Recording
 from kmm.data.sentences import TURNS, corner, there_and_back
 from kmm.data.wording import describe, side_of
 
@@ -56,17 +56,6 @@ class Example(TypedDict):
     origin: str
     kind: str
     actions: tuple[str, ...]
-
-
-def captions_for(recording: Recording, seed: int = 0) -> list[Caption]:
-    """The recording's own texts, then one sentence for each segment read from its motion."""
-    found = list(recording.texts)
-    for number, segment in enumerate(_agreeing(recording)):
-        rng = _generator(recording, seed, number)
-        found.append(
-            Caption(_describe(segment, recording, rng), segment.start, segment.end, "motion", segment.kind)
-        )
-    return found
 
 
 def build_captions(recordings: Iterable[Recording], wordings: int = 6, seed: int = 0) -> list[Example]:

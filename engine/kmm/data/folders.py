@@ -8,8 +8,9 @@ from pathlib import Path
 
 from kmm.data.amass import read_babel, read_humanml3d
 from kmm.data.clips import motion_files, read_clips
-from kmm.data.records import SPLITS, Recordings, read_shared, without_test_trials
+from kmm.data.records import SPLITS, Recordings, read_shared
 from kmm.data.repairs import repaired
+from kmm.data.trials import apart
 
 LAYOUTS = (
     "clips.jsonl and motion/ (the project's training set); amass/ with babel/ or humanml3d/ or both beside it; or "
@@ -18,7 +19,7 @@ LAYOUTS = (
 
 
 def read(folder: str | Path) -> Recordings:
-    """All recordings of a folder; no trial of the test split is left in the others.
+    """All recordings of a folder; no trial is in two splits, whatever its layouts call it.
 
     Layouts, which may be together in one folder but for the last: LAYOUTS. ValueError if it has none of them.
     """
@@ -36,11 +37,8 @@ def read(folder: str | Path) -> Recordings:
         parts.append(read_clips(folder))
     if not parts:
         raise ValueError(f"{folder} holds no training data: it must have {LAYOUTS}.")
-    return _repaired(
-        without_test_trials(
-            Recordings([r for p in parts for r in p.items], [x for p in parts for x in p.problems])
-        )
-    )
+    together = Recordings([r for p in parts for r in p.items], [x for p in parts for x in p.problems])
+    return _repaired(apart(together))
 
 
 def _repaired(recordings: Recordings) -> Recordings:

@@ -7,7 +7,7 @@ cannot be read is reported with the reason, never dropped silently.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from kmm.skeleton import PARENTS
 
 SPLITS = ("train", "val", "test")
 JOINTS = len(PARENTS)
+#: What reading a row of another form than expected raises; each reader turns it into a problem.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,11 @@ class Caption:
 
 @dataclass(frozen=True)
 class Recording:
-    """One motion with its texts. `commercial` is what its licence allows: True, False or None for unclear."""
+    """One motion with its texts.
+
+    commercial: what its licence allows, True, False or None for unclear. licence: what licenses.json says of its set
+    (license, attribution, source), for whoever passes the motion on.
+    """
 
     set: str
     id: str
@@ -47,6 +53,7 @@ class Recording:
     commercial: bool | None = None
     action: str | None = None
     style: str | None = None
+    licence: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,21 +84,6 @@ def in_split(recordings: Iterable[Recording], split: str) -> list[Recording]:
     return [r for r in recordings if r.split == split]
 
 
-def without_test_trials(recordings: Recordings) -> Recordings:
-    """Without train and validation recordings of a trial that is also in the test split; each is a problem."""
-    tested = {r.trial for r in recordings if r.split == "test"}
-    out = Recordings(problems=list(recordings.problems))
-    for recording in recordings:
-        if recording.split == "test" or recording.trial not in tested:
-            out.items.append(recording)
-        else:
-            out.problems.append(
-                f"{recording.set} {recording.id}: left out of {recording.split}, its trial {recording.trial} is also "
-                "in the test split"
-            )
-    return out
-
-
 def read_shared(folder: str | Path, sets: Iterable[str] | None = None) -> Recordings:
     """Read the training set's layout; `sets` limits it to some sets.
 
@@ -108,34 +100,35 @@ def read_shared(folder: str | Path, sets: Iterable[str] | None = None) -> Record
             continue
         try:
             row = json.loads(line)
-            rows.setdefault(row["set"], []).append(row)
-        except (ValueError, KeyError, TypeError) as error:
+            rows.setdefault(words("set", row["set"]), []).append(row)
+        except DAMAGED as error:
             out.problems.append(f"{index.name} line {number}: not a clip ({error})")
     licences = _read_licences(folder / "licenses.json", out.problems)
     wanted = list(rows) if sets is None else list(sets)
     for name in wanted:
         if name not in rows:
             raise ValueError(f"{folder} has no set {name!r}; it has {', '.join(sorted(rows))}.")
-        _read_set(folder / "motion" / f"{name}.npz", rows[name], licences.get(name), out)
+        _read_set(folder / "motion" / f"{name}.npz", rows[name], licences.get(name, {}), out)
     return out
 
 
-def _read_licences(path: Path, problems: list[str]) -> dict[str, bool | None]:
+def _read_licences(path: Path, problems: list[str]) -> dict[str, dict[str, Any]]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
-        # "unclear" is neither True nor False
-        return {k: v["commercial"] if isinstance(v["commercial"], bool) else None for k, v in entries.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return {name: {"commercial": entry["commercial"], **entry} for name, entry in entries.items()}
+    except DAMAGED as error:
         problems.append(f"{path.name}: no licences known, commercial use counts as unclear ({error})")
         return {}
 
 
-def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, out: Recordings) -> None:
+def _read_set(path: Path, rows: list[dict[str, Any]], licence: dict[str, Any], out: Recordings) -> None:
+    allows = licence.get("commercial")
+    commercial = allows if isinstance(allows, bool) else None  # "unclear" is neither True nor False
     try:
         with np.load(path) as arrays:
             poses, trans, start, length = (arrays[k] for k in ("poses", "trans", "start", "length"))
-    except (OSError, ValueError, KeyError) as error:
-        out.problems.append(f"{path.name}: {error}")
+    except Exception as error:  # a damaged zip can fail in any layer below
+        out.problems.append(f"{path.name}: it cannot be read ({error})")
         return
     for row in rows:
         try:
@@ -152,18 +145,30 @@ def _read_set(path: Path, rows: list[dict[str, Any]], commercial: bool | None, o
             out.items.append(
                 Recording(
                     set=row["set"],
-                    id=row["id"],
-                    trial=row["trial"],
+                    id=words("id", row["id"]),
+                    trial=words("trial", row["trial"]),
                     split=checked_split(row["split"]),
                     clip=clip,
                     texts=texts,
                     commercial=commercial,
-                    action=row.get("action"),
-                    style=row.get("style"),
+                    action=_optional_words("action", row.get("action")),
+                    style=_optional_words("style", row.get("style")),
+                    licence=licence,
                 )
             )
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except DAMAGED as error:
             out.problems.append(f"{path.name} clip {row.get('id', row.get('index'))}: {error}")
+
+
+def words(name: str, value: object) -> str:
+    """The value of a field that holds words, or a ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be words, not {value!r}")
+    return value
+
+
+def _optional_words(name: str, value: object) -> str | None:
+    return None if value is None else words(name, value)
 
 
 def checked_split(name: str) -> str:
@@ -187,9 +192,14 @@ def _clip(rotvec: np.ndarray, trans: np.ndarray, fps: float) -> Clip:
 def captions(entries: Iterable[dict[str, Any]], frames: int) -> Iterator[Caption]:
     """Captions of {"text", "start", "end", "origin"}, times in seconds; without times about all `frames`."""
     for entry in entries:
+        if not isinstance(entry, dict):
+            raise ValueError(
+                f'a text must be {{"text": words}} with "start" and "end" if need be, not {entry!r}'
+            )
+        text = words("text", entry["text"]).strip()
         start = round(float(entry.get("start", 0.0)) * FPS)
         end = min(frames, round(float(entry.get("end", frames / FPS)) * FPS))
         # times are rounded to hundredths of a second: the last frame may be missing by rounding
         end = frames if frames - end <= 1 else end
-        if entry["text"].strip() and start < end:
-            yield Caption(entry["text"].strip(), start, end, entry.get("origin", "captions"))
+        if text and start < end:
+            yield Caption(text, start, end, entry.get("origin", "captions"))

@@ -10,19 +10,13 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 from kmm.clip import FPS, Clip
 from kmm.data.signals import Signals, signals
 from kmm.data.wording import swap_left_right
 from kmm.evaluation import predicates
+from kmm.evaluation.generating import Generate
 from kmm.evaluation.intervals import Estimate, estimate
-from kmm.protocol import PromptSegment
-
-if TYPE_CHECKING:
-    from kmm.model.pipeline import Pipeline
-
-Generate = Callable[[str, int, int], Clip]  #: prompt, frames, seed -> clip
 
 #: kind -> what prompts.toml says of it.
 KINDS = tomllib.loads(files("kmm.evaluation").joinpath("prompts.toml").read_text(encoding="utf-8"))
@@ -47,7 +41,7 @@ class Check:
         return bool(self.passes(signals(clip.mirror() if self.mirror else clip)))
 
     def ask(self, generate: Generate, seed: int) -> bool:
-        return self.judge(generate(self.prompt, round(self.seconds * FPS), seed))
+        return self.judge(generate([(self.prompt, round(self.seconds * FPS))], seed))
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ class Comparison:
 
     def ask(self, generate: Generate, seed: int) -> bool:
         frames = round(self.seconds * FPS)
-        return self.judge(generate(self.prompt, frames, seed), generate(self.than, frames, seed))
+        return self.judge(generate([(self.prompt, frames)], seed), generate([(self.than, frames)], seed))
 
 
 def checks() -> Iterator[Check | Comparison]:
@@ -94,22 +88,10 @@ class Tally:
         return estimate([p / self.asked for p in self.passed])
 
 
-def asking(pipeline: Pipeline) -> Generate:
-    """Motions by this pipeline."""
-
-    def generate(prompt: str, frames: int, seed: int) -> Clip:
-        return pipeline.clip([PromptSegment(prompt, frames)], seed)
-
-    return generate
-
-
 def score(
     generate: Generate, seeds: Iterable[int], chosen: Iterable[Check | Comparison] | None = None
 ) -> dict[str, Tally]:
-    """A tally for each kind, over all its prompts; "overall" is the last.
-
-    generate: prompt, frames, seed -> clip of so many frames at 30 fps.
-    """
+    """A tally for each kind, over all its prompts; "overall" is the last."""
     passed: dict[str, list[list[bool]]] = {}
     seeds = list(seeds)
     for check in checks() if chosen is None else chosen:

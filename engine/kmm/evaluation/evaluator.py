@@ -76,8 +76,12 @@ class Recurrent(nn.Module):
         self.out = nn.Linear(2 * width, dim)
 
     def forward(self, x: Tensor, length: Tensor) -> Tensor:
-        packed = pack_padded_sequence(self.dropout(x), length, batch_first=True, enforce_sorted=False)
-        hidden, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True)
+        """(B, dim) of rows (B, N, width) and their lengths (B,), these on the CPU, where packing wants them."""
+        # sorted here, since unsorting inside pad_packed_sequence waits for a GPU
+        order = length.argsort(descending=True)
+        packed = pack_padded_sequence(self.dropout(x)[order], length[order], batch_first=True)
+        hidden = pad_packed_sequence(self.gru(packed)[0], batch_first=True)[0][order.argsort()]
+        length = length.to(x.device)
         real = torch.arange(hidden.shape[1], device=length.device)[None] < length[:, None]
         mean = hidden.sum(1) / length[:, None]
         peak = hidden.masked_fill(~real[..., None], -torch.inf).amax(1)
@@ -106,11 +110,14 @@ class Evaluator(nn.Module):
         self.log_temperature = nn.Parameter(torch.tensor(0.1).log())
 
     def embed_motions(self, features: Tensor, length: Tensor) -> Tensor:
-        """(B, dim) of features (B, T, 140) with zeros behind their lengths (B,), each at least SLOWER."""
+        """(B, dim) of features (B, T, 140) with zeros behind their lengths (B,), each at least SLOWER.
+
+        Lengths are on the CPU, whatever device the features are on; of words too.
+        """
         x = (features - self.mean) / self.std
         for halve in self.halve:
             # zeros behind the end at every level, so that it does not matter what else is in the batch
-            real = torch.arange(x.shape[1], device=length.device)[None] < length[:, None]
+            real = (torch.arange(x.shape[1])[None] < length[:, None]).to(x.device)
             x = F.silu(halve(self.dropout(x * real[..., None]).transpose(1, 2))).transpose(1, 2)
             length = length // 2
         out: Tensor = self.motion(x, length)
@@ -124,9 +131,9 @@ class Evaluator(nn.Module):
     def loss(self, motions: Tensor, texts: Tensor, same: Tensor) -> Tensor:
         """InfoNCE in both directions (TMR, Eq. 4); pairs marked in `same` (B, B) are no negatives of each other."""
         similarity = motions @ texts.T / self.log_temperature.exp().clamp(min=0.02)
-        apart = same & ~torch.eye(len(similarity), dtype=torch.bool)
+        apart = same & ~torch.eye(len(similarity), dtype=torch.bool, device=same.device)
         similarity = similarity.masked_fill(apart, -torch.inf)
-        target = torch.arange(len(similarity))
+        target = torch.arange(len(similarity), device=similarity.device)
         return F.cross_entropy(similarity, target) + F.cross_entropy(similarity.T, target)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from kmm.data.examples import build_captions
 from kmm.data.records import Recording
-from kmm.evaluation.directions import Check, Generate, checks
+from kmm.evaluation.directions import Check, checks
+from kmm.evaluation.generating import Generate
 from kmm.model.familiarity import Embed, Familiarity
 
 

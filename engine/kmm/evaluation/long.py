@@ -6,7 +6,7 @@ stream that decays does worse than its prompts alone, the more so the later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,10 @@ import numpy as np
 from kmm.clip import FPS, Clip
 from kmm.evaluation import physics
 from kmm.evaluation.directions import Check, checks
+from kmm.evaluation.generating import Generate
 
 SECONDS = 10  #: of each prompt
 MINUTE = round(60 * FPS)
-
-Script = Sequence[tuple[str, int]]  #: prompts and how many frames each lasts
-Generate = Callable[[Script, int], Clip]  #: script, seed -> one motion
 
 
 @dataclass(frozen=True)

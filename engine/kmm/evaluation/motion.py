@@ -5,7 +5,7 @@ Every figure is made for generated motion and for the real motion of the same te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
@@ -22,17 +22,15 @@ from kmm.data.records import Recording, checked_split, in_split
 from kmm.data.signals import signals
 from kmm.evaluation import embeddings, physics
 from kmm.evaluation.evaluator import LONGEST, Judge, motion_features
+from kmm.evaluation.generating import Generate, Script
 from kmm.evaluation.intervals import Estimate, estimate
 from kmm.foot_lock import lock_feet
-from kmm.model.pipeline import Pipeline
 from kmm.model.tokenizer import Tokenizer
-from kmm.protocol import PromptSegment
 from kmm.training import run
 from kmm.training import tokenizer as tokenizer_stage
+from kmm.training.recipe import load_recipe
 from kmm.training.store import Store
 
-Script = Sequence[tuple[str, int]]  #: texts and how many frames each lasts
-Generate = Callable[[Script, int], Clip]  #: script, seed -> one motion
 Figures = dict[str, float]
 
 SHORTEST = 24  #: frames; test segments shorter than this are left out
@@ -53,17 +51,7 @@ class Item:
 
 def split_of(recipe: str, data: Path, split: str) -> list[Recording]:
     """One split of the sets that a recipe uses, a ValueError for an unknown one."""
-    return in_split(run.recordings(run.load_recipe(recipe), data), checked_split(split))
-
-
-def generator(pipeline: Pipeline, advance: Callable[[], None]) -> Generate:
-    """Generate with a pipeline; `advance` is called for every motion made."""
-
-    def generate(script: Script, seed: int) -> Clip:
-        advance()
-        return pipeline.clip([PromptSegment(text, frames) for text, frames in script], seed)
-
-    return generate
+    return in_split(run.recordings(load_recipe(recipe), data), checked_split(split))
 
 
 def reconstruction(tokenizer: Tokenizer, recordings: Sequence[Recording]) -> Figures:
@@ -109,19 +97,29 @@ def generated_transitions(generate: Generate, script: Script, seed: int) -> list
     return [clip.slice(w.start, w.stop) for w in windows if w is not None]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """Figure -> (generated, real), each with its interval over seeds, and what they are made of."""
+
+    figures: dict[str, tuple[Estimate, Estimate]]
+    segments: tuple[int, int]  #: that a seed draws, and that the split has
+    transitions: tuple[int, int]  #: that a seed draws and generates, and that the split has
+
+
 def evaluate(
     generate: Generate, judge: Judge, recordings: Sequence[Recording], seeds: int, limit: int = 256
-) -> dict[str, tuple[Estimate, Estimate]]:
-    """Figure -> (generated, real), each with its interval over seeds.
+) -> Judged:
+    """Generated beside real motion of the same texts.
 
-    A seed draws `limit` test segments, their wordings and the noise. FID "real" is that of two halves of the real
-    motion: what FID is, with so few motions, where there is no difference. ValueError if there is too little to test.
+    A seed draws `limit` test segments (8 or more), their wordings and the noise. FID "real" is that of two halves of
+    the real motion: what FID is, with so few motions, where there is no difference. FID "generated" is of sets as
+    small. ValueError if there is too little to test.
     """
     items, between = test_items(recordings), real_transitions(recordings)
-    if len(between) < 2 or len({i.label for i in items}) < embeddings.POOL:
+    if len(between) < SCRIPT or len({i.label for i in items}) < embeddings.POOL:
         raise ValueError(
             f"The split is too small: it has {len(items)} segments of {len({i.label for i in items})} kinds and "
-            f"{len(between)} transitions, and {embeddings.POOL} kinds and 2 transitions are needed."
+            f"{len(between)} transitions, and {embeddings.POOL} kinds and {SCRIPT} transitions are needed."
         )
     usual_jerk = float(np.concatenate([physics.jerk(r.clip.joints()) for r in recordings]).mean())
     others = embeddings.Texts(judge.texts([i.texts[0] for i in items]), [i.label for i in items])
@@ -136,9 +134,22 @@ def evaluate(
         ]
         row = _compare(judge, made, chosen, texts, others, rng)
         rows.append(row | _transitions(generate, judge, chosen, texts, between, usual_jerk, seed))
-    return {
-        name: (estimate([r[name][0] for r in rows]), estimate([r[name][1] for r in rows])) for name in rows[0]
+    figures = {
+        name: (estimate([r[name][0] for r in rows]), _of_real([r[name][1] for r in rows])) for name in rows[0]
     }
+    drawn = min(len(items), limit)
+    return Judged(figures, (drawn, len(items)), (_wanted(drawn, between), len(between)))
+
+
+def _of_real(values: Sequence[float]) -> Estimate:
+    """No interval where every seed has the same real motion, all that there is: that is one run, told repeatedly."""
+    same = np.allclose(values, values[0], rtol=1e-9, atol=0)
+    return estimate(values[:1] if same else values)
+
+
+def _wanted(segments: int, between: Sequence[Clip]) -> int:
+    """How many transitions are judged: as many as there are real ones, at most half as many as segments."""
+    return min(len(between), max(SCRIPT, segments // 2))
 
 
 Pair = tuple[float, float]  #: generated, real
@@ -155,7 +166,6 @@ def _compare(
     said = embeddings.Texts(judge.texts(texts), [item.label for item in chosen])
     both = [made, [item.clip for item in chosen]]
     generated, real = (judge.motions(map(motion_features, clips)) for clips in both)
-    half = len(real) // 2
     figures: dict[str, Pair] = {}
     precision = [embeddings.r_precision(x, said, others, rng) for x in (generated, real)]
     for top in range(3):
@@ -164,7 +174,7 @@ def _compare(
         embeddings.mm_distance(generated, said.rows),
         embeddings.mm_distance(real, said.rows),
     )
-    figures["FID"] = (embeddings.fid(generated, real), embeddings.fid(real[:half], real[half:]))
+    figures["FID"] = embeddings.fid_of_halves(generated, real)
     figures["diversity"] = (embeddings.diversity(generated, rng), embeddings.diversity(real, rng))
     physical = [_physical(clips) for clips in both]
     figures |= {name: (physical[0][name], physical[1][name]) for name in physical[0]}
@@ -191,8 +201,8 @@ def _transitions(
     usual_jerk: float,
     seed: int,
 ) -> dict[str, Pair]:
-    """Scripts of SCRIPT texts each, as many transitions as there are real ones, at most half as many as segments."""
-    wanted = min(len(between), max(SCRIPT, len(chosen) // 2))
+    """Those of scripts of SCRIPT texts each, beside as many real ones."""
+    wanted = _wanted(len(chosen), between)
     lengths = [min(len(item.clip), SCRIPT_FRAMES) for item in chosen]
     parts = list(zip(texts, lengths, strict=True))
     made: list[Clip] = []
@@ -208,9 +218,8 @@ def _transitions(
     jerks = [physics.transition_jerk(_curves(clips), usual_jerk) for clips in (made[:count], real)]
     generated = judge.motions(map(motion_features, made[:count]))
     actual = judge.motions(map(motion_features, real))
-    half = count // 2
     return {
-        "transition FID": (embeddings.fid(generated, actual), embeddings.fid(actual[:half], actual[half:])),
+        "transition FID": embeddings.fid_of_halves(generated, actual),
         "transition peak jerk": (jerks[0].peak, jerks[1].peak),
         "transition area under jerk": (jerks[0].area, jerks[1].area),
     }
@@ -220,8 +229,12 @@ def _curves(clips: Iterable[Clip]) -> NDArray[np.float64]:
     return np.stack([physics.jerk(clip.joints()) for clip in clips])
 
 
-def table(figures: dict[str, tuple[Estimate, Estimate]]) -> str:
-    """The figures as lines of text, generated beside real."""
-    rows = [("", "generated", "real")] + [(k, str(made), str(real)) for k, (made, real) in figures.items()]
+def table(judged: Judged) -> str:
+    """The figures as lines of text, generated beside real, and what they are made of."""
+    rows = [("", "generated", "real")]
+    rows += [(name, str(made), str(real)) for name, (made, real) in judged.figures.items()]
     widths = [max(len(r[c]) for r in rows) for c in range(3)]
-    return "\n".join("  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    lines = ["  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    (segments, of_segments), (transitions, of_transitions) = judged.segments, judged.transitions
+    counts = f"{segments} of {of_segments} segments, {transitions} of {of_transitions} transitions"
+    return "\n".join([*lines, f"A seed: {counts}."])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ from kmm.data.wording import swap_left_right
 from kmm.evaluation.evaluator import LONGEST, Evaluator, Words, pad, save
 from kmm.model import features as ft
 from kmm.training.loop import run
-from kmm.training.run import WORDINGS, loop_config, recordings
+from kmm.training.recipe import WORDINGS, EvaluatorRecipe
+from kmm.training.run import recordings
 from kmm.training.store import Store
 
 SHORTEST = 16  #: frames; segments shorter than this are not drawn
@@ -64,10 +64,10 @@ class EvaluatorStage:
         self.module: nn.Module = module
         self.train, self.validation, self.words, self.batch = train, validation, words, batch
 
-    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, float]]:
+    def loss(self, rng: np.random.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         assert isinstance(self.module, Evaluator)
         loss, found = self._judge(self.module, *self.train.draw(rng, self.batch))
-        return loss, {"top1": float(found[0])}
+        return loss, {"top1": found[0]}
 
     @torch.no_grad()
     def validate(self, module: nn.Module) -> dict[str, float]:
@@ -78,12 +78,8 @@ class EvaluatorStage:
             self._judge(module, *self.validation.draw(rng, VALIDATION_POOL), training=False)
             for _ in range(24)
         ]
-        top = np.mean([r[1] for r in rows], axis=0)
-        return {
-            "top3": float(top[1]),
-            "top1": float(top[0]),
-            "loss": float(np.mean([float(r[0]) for r in rows])),
-        }
+        top1, top3 = torch.stack([found for _, found in rows]).mean(0).tolist()
+        return {"top3": top3, "top1": top1, "loss": float(torch.stack([loss for loss, _ in rows]).mean())}
 
     def _judge(
         self,
@@ -91,11 +87,12 @@ class EvaluatorStage:
         motions: list[NDArray[np.float32]],
         texts: list[str],
         training: bool = True,
-    ) -> tuple[Tensor, tuple[float, float]]:
-        """Loss, and how often the own text is the nearest and among the three nearest of the batch."""
+    ) -> tuple[Tensor, Tensor]:
+        """Loss, and (2,) how often the own text is the nearest and among the three nearest of the batch."""
         features, length = pad([torch.from_numpy(m) for m in motions])
+        words, count = self.words(texts)
         device = module.mean.device
-        features, length, words, count = (x.to(device) for x in (features, length, *self.words(texts)))
+        features, words = features.to(device), words.to(device)
         if training:  # a word is missing now and then, as when somebody says it otherwise
             kept = torch.rand(words.shape[:2], device=device) > 0.1
             words = words * kept[..., None]
@@ -104,12 +101,12 @@ class EvaluatorStage:
         loss = module.loss(a, b, number[:, None] == number[None])
         own = (a * b).sum(-1, keepdim=True)
         nearer = ((a @ b.T > own) & (number[:, None] != number[None])).sum(-1)
-        return loss, (float((nearer < 1).float().mean()), float((nearer < 3).float().mean()))
+        return loss, torch.stack([(nearer < n).float().mean() for n in (1, 3)])
 
 
-def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
+def train(recipe: EvaluatorRecipe, data: Path, runs: Path, out: Path) -> None:
     """Train on the train split of the recipe's sets and write the evaluator to the file `out`."""
-    section = recipe["evaluator"]
+    section = recipe.evaluator
     items = recordings(recipe, data)
     words = Words()
     pairs, stores = {}, {}
@@ -117,12 +114,12 @@ def train(recipe: dict[str, Any], data: Path, runs: Path, out: Path) -> None:
         part = in_split(items, split)
         stores[split] = Store.build(part)
         pairs[split] = Pairs(build_captions(part, WORDINGS), stores[split])
-    torch.manual_seed(section.get("seed", 0))
+    torch.manual_seed(section.seed)
     module = Evaluator()
     mean, std = stores["train"].normalization()
     module.mean.copy_(torch.from_numpy(mean))
     module.std.copy_(torch.from_numpy(std))
-    stage = EvaluatorStage(module, pairs["train"], pairs["val"], words, section["batch"])
-    trained = run(stage, loop_config(section), runs)
+    stage = EvaluatorStage(module, pairs["train"], pairs["val"], words, section.batch)
+    trained = run(stage, section, runs)
     assert isinstance(trained, Evaluator)
-    save(out, trained, recipe["licence"])
+    save(out, trained, recipe.licence)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Annotated
 
+import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,17 +23,16 @@ GUIDED = 6.0  #: guidance scales up to this one are learned
 CORRUPT = 0.05  #: share of visible tokens shown wrong, since generation makes mistakes too
 
 
-@dataclass(frozen=True)
-class Objective:
+class Objective(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What is masked and what is minimised; the paper's ablations are other values of these.
 
     key_frames: share of examples whose masked tokens are the key frames; the others mask at random. masked: share of
     a segment that is masked, None for MaskGIT's cosine schedule. alignment: lambda of Eq. 14, as in the paper.
     """
 
-    key_frames: float = 0.5
-    masked: float | None = None
-    alignment: float = 0.5
+    key_frames: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    masked: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
+    alignment: Annotated[float, msgspec.Meta(ge=0)] = 0.5
 
 
 class GeneratorStage:

@@ -13,10 +13,10 @@ import math
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -37,19 +37,20 @@ class Stage(Protocol):
         """Figures on the validation split, the first of which is the one to look at."""
 
 
-@dataclass(frozen=True)
-class LoopConfig:
-    """How long and how fast to train one stage."""
+class LoopConfig(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How long and how fast to train one stage; a part of a recipe."""
 
-    steps: int
-    learning_rate: float = 4e-4
-    warmup: int = 100
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    ema: float = 0.0  # decay of the averaged weights; 0 keeps the plain ones
-    validate_every: int = 500
-    seed: int = 0
-    mixed_precision: str = "no"  # or "bf16", on GPUs only: on a CPU it is slower
+    steps: Annotated[int, msgspec.Meta(ge=1)]
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 4e-4
+    warmup: Annotated[int, msgspec.Meta(ge=0)] = 100
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.01
+    clip_norm: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    ema: Annotated[float, msgspec.Meta(ge=0, lt=1)] = (
+        0.0  # decay of the averaged weights; 0 keeps the plain ones
+    )
+    validate_every: Annotated[int, msgspec.Meta(ge=1)] = 500
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 0
+    mixed_precision: Literal["no", "bf16"] = "no"  # "bf16" on GPUs only: on a CPU it is slower
 
 
 class _Loss(nn.Module):
@@ -77,6 +78,8 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
 
     With `resume`, goes on from `folder/<stage>.ckpt` if it is there; same seed and same number of resumptions
     give the same result. Writes <stage>.ckpt, <stage>.jsonl (log) and <stage>.png (curve) into `folder`.
+    ValueError, and the last checkpoint stays as it is, where a loss or what it trains is no finite number any more;
+    looked for only when validating, since a GPU would be waited for in every step.
     """
     # of the extra `train`: evaluation, which does without, imports this module too
     from accelerate import Accelerator
@@ -139,6 +142,8 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
         for key, value in {"loss": loss.detach(), **figures}.items():
             sums[key] = sums.get(key, 0.0) + value
         if step % config.validate_every == 0 or step == config.steps:
+            means = {k: float(v) / (step - since) for k, v in sums.items()}
+            _check_finite(means, stage.name, since)
             if accelerator.is_main_process:
                 module.eval()
                 with torch.no_grad():
@@ -147,9 +152,10 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
                     "step": step,
                     "seconds": round(time.time() - started, 1),
                     "rate": rate,
-                    **{k: float(v) / (step - since) for k, v in sums.items()},
+                    **means,
                     **{f"val_{k}": v for k, v in validation.items()},
                 }
+                _check_finite(row, stage.name, since)
                 print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
                 with log.open("a") as file:
                     file.write(json.dumps(row) + "\n")
@@ -168,6 +174,17 @@ def run(stage: Stage, config: LoopConfig, folder: Path, resume: bool = True) -> 
             accelerator.wait_for_everyone()
             since, sums = step, {}
     return keep().eval()
+
+
+def _check_finite(figures: Mapping[str, float], stage: str, kept: int) -> None:
+    """ValueError if a figure is none; `kept`: step of the last checkpoint."""
+    wrong = [name for name, value in figures.items() if not math.isfinite(value)]
+    if wrong:
+        before = f"The checkpoint of step {kept} is kept." if kept else "Nothing was written."
+        raise ValueError(
+            f"The training of the {stage} came to figures that are not finite ({', '.join(wrong)}): give it a lower "
+            f"learning_rate in the recipe. {before}"
+        )
 
 
 def _restore_buffers(module: nn.Module, saved: dict[str, Tensor]) -> None:

@@ -13,6 +13,15 @@ from kmm.contacts import foot_contacts
 from kmm.data.records import Recording
 from kmm.model import features as ft
 
+#: The least deviation of each group of features: a tenth of what people's motion has, of joints more.
+LEAST = (
+    (ft.TURN, 0.005),
+    (ft.STEP, 0.002),
+    (ft.HEIGHT, 0.015),
+    (ft.CONTACTS, 0.05),
+    *((ft.rotation(joint), 0.1) for joint in range(22)),
+)
+
 
 @dataclass(frozen=True)
 class Store:
@@ -59,12 +68,11 @@ class Store:
     def normalization(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Mean and standard deviation (140,), one deviation a group so that quiet joints stay quiet.
 
-        Mirroring is counted in, so the mean is symmetric.
+        Mirroring is counted in, so the mean is symmetric. No deviation is below LEAST: motion that never turns, say,
+        would divide by nothing.
         """
         mean = (self.features.mean(0) + ft.mirror(self.features.mean(0))) / 2
         std = np.sqrt(((self.features - mean) ** 2).mean(0))
-        for group in (ft.TURN, ft.STEP, ft.HEIGHT, ft.CONTACTS):
-            std[group] = std[group].mean()
-        for joint in range(22):
-            std[ft.rotation(joint)] = np.maximum(std[ft.rotation(joint)].mean(), 0.1)
+        for group, least in LEAST:
+            std[group] = np.maximum(std[group].mean(), least)
         return mean.astype(np.float32), std.astype(np.float32)

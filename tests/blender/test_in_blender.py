@@ -16,6 +16,9 @@ HERE = Path(__file__).parent
 FILES = [*sorted((HERE / "inside").glob("test_*.py")), HERE / "test_bvh_import.py"]
 #: About processes and not about what Blender has in it: in the first Blender always, in the others with -m slow.
 PROCESSES = {"test_engine", "test_installing"}
+#: About actions, slots and keys, in which Blenders differ: in all always. The rest always in the first and the last
+#: Blender, between which the others are, and in these with -m slow.
+ACTIONS = {"test_generate", "test_kept_keys", "test_keying", "test_takes"}
 NOTHING = 5  #: pytest's exit code where a file has no test of the kind
 LEAVE_AN_ENGINE = """
 import sys, time
@@ -39,7 +42,7 @@ if sys.argv[2] == "crash":
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_inside(blender: str, clean_blender: dict[str, str], file: Path) -> None:
     if _can_wait(blender, file):
-        pytest.skip("about processes: run in the first Blender, and in all with -m slow")
+        pytest.skip("run in other Blenders, and in this one with -m slow")
     print(inside(blender, clean_blender, "not slow", file, 380))
 
 
@@ -52,7 +55,9 @@ def test_the_long_rest_inside(blender: str, clean_blender: dict[str, str], file:
 
 
 def _can_wait(blender: str, file: Path) -> bool:
-    return file.stem in PROCESSES and blender != blender_pythons()[0]
+    pythons = blender_pythons()
+    between = blender in pythons[1:-1] and file.stem not in ACTIONS
+    return between or (file.stem in PROCESSES and blender != pythons[0])
 
 
 def inside(blender: str, environment: dict[str, str], mark: str, file: Path, seconds: float) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import bpy
 
 from . import armature, mannequin, performer
@@ -34,13 +36,24 @@ def create(context: bpy.types.Context) -> bpy.types.Object:
     return obj
 
 
-def remove(obj: bpy.types.Object) -> None:
-    """Take back what `create` made."""
-    for child in obj.children:
-        mesh = child.data
-        bpy.data.objects.remove(child)
-        bpy.data.meshes.remove(mesh)
-    bpy.data.armatures.remove(obj.data)  # and the object that uses it
+def made_by_create(obj: bpy.types.Object) -> set[int]:
+    """The session_uids of the objects that `create` has just made."""
+    return {each.session_uid for each in (obj, *obj.children)}
+
+
+def remove(uids: Collection[int]) -> None:
+    """Take back what `create` made, as far as it is there, and its data unless somebody else uses them.
+
+    What the user has parented to it stays where it is seen.
+    """
+    objects = [obj for obj in bpy.data.objects if obj.session_uid in uids]
+    for child in {child for obj in objects for child in obj.children}.difference(objects):
+        place = child.matrix_world.copy()
+        child.parent = None
+        child.matrix_world = place
+    data = {obj.data for obj in objects}
+    bpy.data.batch_remove(objects)
+    bpy.data.batch_remove([each for each in data if each.users == 0])
 
 
 def _collection(context: bpy.types.Context) -> bpy.types.Collection:

@@ -54,14 +54,15 @@ class Generation:
         obj = character.target(context)
         if obj is not None:
             _check_can_be_animated(obj)
-        self._created = obj is None
-        obj = obj or character.create(context)
+        self._created: set[int] = set()  # the session_uids of the objects of a new character
+        if obj is None:
+            obj = character.create(context)
+            self._created = character.made_by_create(obj)
         self._scene_uid = scene.session_uid  # an id: a reference to Blender's data does not outlive an undo
         try:
             self._cast = Cast(scene, obj, request)
         except UserError:
-            if self._created:
-                character.remove(obj)
+            character.remove(self._created)
             raise
         scene.kmm.character = obj
 
@@ -298,10 +299,8 @@ class Generation:
 
     def _discard(self) -> None:
         """Nothing is kept: leave everything as it was."""
+        character.remove(self._created)  # first, so that its children stay where its pose has them
         self._cast.all(Performance.discard)
-        if self._created:
-            with suppress(Removed):
-                character.remove(self._cast.character.object())
 
 
 def _check_can_be_animated(obj: bpy.types.Object) -> None:

@@ -242,6 +242,49 @@ def test_reject_takes_back_a_new_character(stream: ModuleType, scene: bpy.types.
     assert after == before and scene.kmm.character is None
 
 
+def give_it_things(scene: bpy.types.Scene, obj: bpy.types.Object) -> dict[str, tuple]:
+    """A sword in its hand, whose mesh hangs on the wall as well, and the camera; where all of them are seen."""
+    sword = bpy.data.objects.new("Sword", bpy.data.meshes.new("Sword"))
+    twin = bpy.data.objects.new("Sword on the wall", sword.data)
+    for each in (sword, twin):
+        scene.collection.objects.link(each)
+    sword.parent, sword.parent_type, sword.parent_bone = obj, "BONE", "right_wrist"
+    bpy.data.objects["Camera"].parent = obj
+    bpy.context.view_layer.update()
+    return {o.name: tuple(map(tuple, o.matrix_world)) for o in (sword, twin, bpy.data.objects["Camera"])}
+
+
+@pytest.mark.parametrize("how", ["reject", "cancel"])
+def test_what_the_user_gave_a_new_character_stays(
+    stream: ModuleType, scene: bpy.types.Scene, how: str
+) -> None:
+    """Where it is seen, and without the character, of which nothing is left."""
+    objects, armatures = set(bpy.data.objects), set(bpy.data.armatures)
+    scene.cursor.location = (1, 2, 3)
+    begin_takes(stream, 1.0 if how == "reject" else 600.0, 2)
+    step_until(stream, stream.pending if how == "reject" else lambda: stream.generation.frames_done > 0)
+    scene.frame_set(7)
+    seen = give_it_things(scene, scene.kmm.character)
+    assert bpy.ops.kmm.take_reject() if how == "reject" else bpy.ops.kmm.cancel(restore=True)
+    bpy.context.view_layer.update()
+    for name, place in seen.items():
+        assert bpy.data.objects[name].parent is None
+        np.testing.assert_allclose(bpy.data.objects[name].matrix_world, place, atol=1e-5)
+    assert {o.name for o in set(bpy.data.objects) - objects} == {"Sword", "Sword on the wall"}
+    assert {m.name for m in bpy.data.meshes} == {"Cube", "Sword"} and set(bpy.data.armatures) == armatures
+
+
+def test_a_new_character_that_the_user_has_doubled(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """The double keeps what it shares with the one that goes."""
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, takes=2)
+    obj = scene.kmm.character
+    double = obj.copy()  # with the same data, as Alt D does
+    scene.collection.objects.link(double)
+    bpy.ops.kmm.take_reject()
+    assert [o.name for o in bpy.data.objects if o.type == "ARMATURE"] == [double.name]
+    assert double.data is not None and {m.name for m in bpy.data.meshes} == {"Cube"}
+
+
 @pytest.mark.parametrize("restore", [True, False])
 def test_cancel_restores_or_keeps_as_chosen(
     stream: ModuleType, scene: bpy.types.Scene, obj: bpy.types.Object, restore: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 import bpy
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import action_api, reading
 from .keying import Kept, Keyer, Removed, Thinned
-from .performer import Performer
+from .performer import Make
 from .request import Base, Request, UserError
 from .snapshot import Snapshot
 from .takes import Channels
@@ -35,12 +34,12 @@ class Performance:
         self,
         scene: bpy.types.Scene,
         obj: bpy.types.Object,
-        make: Callable[[bpy.types.Object], Performer],
+        make: Make,
         request: Request,
         name: str,
         base: Base | None,
     ) -> None:
-        """make: gives a fresh performer of the object. name, base: of the new action. Raises UserError."""
+        """name, base: of the new action. Raises UserError."""
         self._object_uid = obj.session_uid
         self._snapshot = Snapshot(scene, obj)
         self._make, self._performer = make, make(obj)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import bpy
 
@@ -24,15 +25,16 @@ def target(context: bpy.types.Context) -> bpy.types.Object | None:
 
 def create(context: bpy.types.Context) -> bpy.types.Object:
     """A new SMPL armature with its mannequin at the 3D cursor. Mode, selection and active object stay."""
-    data = bpy.data.armatures.new("KMM")
-    data.display_type = "WIRE"
-    obj = bpy.data.objects.new("KMM", data)
-    obj.location = context.scene.cursor.location
-    obj.show_in_front = True
-    collection = _collection(context)
-    _edit_bones(context, obj)
-    for each in (obj, mannequin.create(obj)):
-        collection.objects.link(each)
+    with _all_or_nothing():
+        data = bpy.data.armatures.new("KMM")
+        data.display_type = "WIRE"
+        obj = bpy.data.objects.new("KMM", data)
+        obj.location = context.scene.cursor.location
+        obj.show_in_front = True
+        collection = _collection(context)
+        _edit_bones(context, obj)
+        for each in (obj, mannequin.create(obj)):
+            collection.objects.link(each)
     return obj
 
 
@@ -56,11 +58,24 @@ def remove(uids: Collection[int]) -> None:
     bpy.data.batch_remove([each for each in data if each.users == 0])
 
 
+@contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    """What fails leaves none of the data that it has made."""
+    kinds = (bpy.data.objects, bpy.data.armatures, bpy.data.meshes, bpy.data.materials)
+    before = {each for kind in kinds for each in kind}
+    try:
+        yield
+    except Exception:
+        bpy.data.batch_remove({each for kind in kinds for each in kind} - before)
+        raise
+
+
 def _collection(context: bpy.types.Context) -> bpy.types.Collection:
-    """The active collection, or the scene's own if that one is hidden or linked."""
+    """The active collection, or the scene's own if that one is hidden, linked or a library override."""
     active = context.view_layer.active_layer_collection
-    usable = active.is_visible and active.collection.library is None
-    return active.collection if usable else context.scene.collection
+    collection = active.collection
+    usable = active.is_visible and collection.library is None and collection.override_library is None
+    return collection if usable else context.scene.collection
 
 
 def _edit_bones(context: bpy.types.Context, obj: bpy.types.Object) -> None:

@@ -61,7 +61,7 @@ class Generation:
         self._scene_uid = scene.session_uid  # an id: a reference to Blender's data does not outlive an undo
         try:
             self._cast = Cast(scene, obj, request)
-        except UserError:
+        except Exception:
             character.remove(self._created)
             raise
         scene.kmm.character = obj

@@ -11,7 +11,7 @@ import bpy
 
 from .keying import Removed
 from .performance import Performance
-from .performer import followers_of, performer_for
+from .performer import followers_of, maker
 from .request import Request, UserError
 
 #: Between two rounds of writing, for each key of a curve: a round goes over all of them.
@@ -23,7 +23,7 @@ class Cast:
 
     def __init__(self, scene: bpy.types.Scene, obj: bpy.types.Object, request: Request) -> None:
         """obj: the character. Raises UserError."""
-        self.character = Performance(scene, obj, performer_for, request, request.name, request.base)
+        self.character = Performance(scene, obj, maker(scene, obj), request, request.name, request.base)
         self._complete = False  # all has come
         self._behind = True  # somebody has yet to write what came
         self._goal = 0  # keys that every curve shall hold before they are shown

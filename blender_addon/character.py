@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
 import bpy
 
 from . import armature, mannequin, performer
@@ -22,32 +25,57 @@ def target(context: bpy.types.Context) -> bpy.types.Object | None:
 
 def create(context: bpy.types.Context) -> bpy.types.Object:
     """A new SMPL armature with its mannequin at the 3D cursor. Mode, selection and active object stay."""
-    data = bpy.data.armatures.new("KMM")
-    data.display_type = "WIRE"
-    obj = bpy.data.objects.new("KMM", data)
-    obj.location = context.scene.cursor.location
-    obj.show_in_front = True
-    collection = _collection(context)
-    _edit_bones(context, obj)
-    for each in (obj, mannequin.create(obj)):
-        collection.objects.link(each)
+    with _all_or_nothing():
+        data = bpy.data.armatures.new("KMM")
+        data.display_type = "WIRE"
+        obj = bpy.data.objects.new("KMM", data)
+        obj.location = context.scene.cursor.location
+        obj.show_in_front = True
+        collection = _collection(context)
+        _edit_bones(context, obj)
+        for each in (obj, mannequin.create(obj)):
+            collection.objects.link(each)
     return obj
 
 
-def remove(obj: bpy.types.Object) -> None:
-    """Take back what `create` made."""
-    for child in obj.children:
-        mesh = child.data
-        bpy.data.objects.remove(child)
-        bpy.data.meshes.remove(mesh)
-    bpy.data.armatures.remove(obj.data)  # and the object that uses it
+def made_by_create(obj: bpy.types.Object) -> set[int]:
+    """The session_uids of the objects that `create` has just made."""
+    return {each.session_uid for each in (obj, *obj.children)}
+
+
+def remove(uids: Collection[int]) -> None:
+    """Take back what `create` made, as far as it is there, and its data unless somebody else uses them.
+
+    What the user has parented to it stays where it is seen.
+    """
+    objects = [obj for obj in bpy.data.objects if obj.session_uid in uids]
+    for child in {child for obj in objects for child in obj.children}.difference(objects):
+        place = child.matrix_world.copy()
+        child.parent = None
+        child.matrix_world = place
+    data = {obj.data for obj in objects}
+    bpy.data.batch_remove(objects)
+    bpy.data.batch_remove([each for each in data if each.users == 0])
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    """What fails leaves none of the data that it has made."""
+    kinds = (bpy.data.objects, bpy.data.armatures, bpy.data.meshes, bpy.data.materials)
+    before = {each for kind in kinds for each in kind}
+    try:
+        yield
+    except Exception:
+        bpy.data.batch_remove({each for kind in kinds for each in kind} - before)
+        raise
 
 
 def _collection(context: bpy.types.Context) -> bpy.types.Collection:
-    """The active collection, or the scene's own if that one is hidden or linked."""
+    """The active collection, or the scene's own if that one is hidden, linked or a library override."""
     active = context.view_layer.active_layer_collection
-    usable = active.is_visible and active.collection.library is None
-    return active.collection if usable else context.scene.collection
+    collection = active.collection
+    usable = active.is_visible and collection.library is None and collection.override_library is None
+    return collection if usable else context.scene.collection
 
 
 def _edit_bones(context: bpy.types.Context, obj: bpy.types.Object) -> None:

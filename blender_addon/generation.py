@@ -48,20 +48,22 @@ class Generation:
         self._news: deque[Reply] = deque()  # that came from the engine and was not yet looked at
         self._takes: list[Take] = []
         self._complete = False  # the engine has sent all
+        self._undone = False  # what undo or redo gave back was not yet looked at
         self._fps = scene.render.fps / scene.render.fps_base
         self._heard = time.monotonic()
 
         obj = character.target(context)
         if obj is not None:
             _check_can_be_animated(obj)
-        self._created = obj is None
-        obj = obj or character.create(context)
+        self._created: set[int] = set()  # the session_uids of the objects of a new character
+        if obj is None:
+            obj = character.create(context)
+            self._created = character.made_by_create(obj)
         self._scene_uid = scene.session_uid  # an id: a reference to Blender's data does not outlive an undo
         try:
             self._cast = Cast(scene, obj, request)
-        except UserError:
-            if self._created:
-                character.remove(obj)
+        except Exception:
+            character.remove(self._created)
             raise
         scene.kmm.character = obj
 
@@ -143,6 +145,7 @@ class Generation:
 
     def accept(self) -> None:
         """Keep the take that is shown, and forget the others. Raises UserError."""
+        self.catch_up()
         self.pending = False
         try:
             self._keep()
@@ -162,14 +165,39 @@ class Generation:
             self._cast.all(Performance.before_save)
 
     def after_undo(self) -> None:
-        """Undo may have taken back keys that were written since, or the action with the takes to choose from."""
+        """Undo or redo may have taken back keys that were written since, or how it ended: see `catch_up`."""
+        self._cast.invalidate()
+        self._undone = True
+        self.pending = self.ended and self._complete and len(self._takes) > 1 and self._unkept()
+
+    def catch_up(self) -> None:
+        """Where undo or redo gave back how it was before anything was kept, end anew. Raises UserError.
+
+        Several takes wait again, what was not wanted goes, and all else is kept.
+        """
+        undone, self._undone = self._undone, False
+        if not undone or not self.ended or not self._unkept():
+            return
         if self.pending:
-            try:
-                self._cast.character.action()
-            except Removed:
-                self.pending = False
-        if not self.ended:
-            self._cast.invalidate()
+            self.show(self.shown)
+        elif not self.frames_kept:
+            self._discard()
+        else:
+            with suppress(Removed):
+                self._cast.all(Performance.end)
+                if self._complete:
+                    self._keep()
+
+    def _unkept(self) -> bool:
+        """Whether what it made is there, as it was before it was kept."""
+        scene = self._scene()
+        try:
+            return scene is not None and not keeping.kept(scene, self._cast.character.action())
+        except Removed:
+            return False
+
+    def _scene(self) -> bpy.types.Scene | None:
+        return next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
 
     def _listen(self, engine: Engine, deadline: float) -> None:
         client = engine.client
@@ -243,8 +271,8 @@ class Generation:
             self._keep()
 
     def _keep(self) -> None:
-        scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
-        action = self._cast.character.action()
+        scene, action = self._scene(), self._cast.character.action()
+        self._cast.all(Performance.keep)
         self.message = _("Done: {} frames").format(self._cast.character.length)
         if scene is not None:
             keeping.note(scene, self.request, action, self.shown)
@@ -263,16 +291,18 @@ class Generation:
         if kept == 0:
             self._discard()
             return
-        self.message = _("{}; {} of {} frames are kept").format(reason, kept, length)
         with suppress(Removed):
             self._cast.all(Performance.end)
+        try:
+            self._cast.character.action()
+            self.message = _("{}; {} of {} frames are kept").format(reason, kept, length)
+        except Removed:
+            self._cast.character.forget()
 
     def _discard(self) -> None:
         """Nothing is kept: leave everything as it was."""
+        character.remove(self._created)  # first, so that its children stay where its pose has them
         self._cast.all(Performance.discard)
-        if self._created:
-            with suppress(Removed):
-                character.remove(self._cast.character.object())
 
 
 def _check_can_be_animated(obj: bpy.types.Object) -> None:

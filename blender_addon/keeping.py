@@ -23,6 +23,14 @@ def note(scene: bpy.types.Scene, request: Request, action: bpy.types.Action, tak
                 block.seed = place.seed + take
 
 
+def kept(scene: bpy.types.Scene, action: bpy.types.Action) -> bool:
+    """Whether a motion was kept; undo can give back how it was before that.
+
+    Until then a generation's action has no fake user, and no block knows it.
+    """
+    return action.use_fake_user or any(block.action == action for block in scene.kmm.blocks)
+
+
 def _all_anew(scene: bpy.types.Scene, request: Request) -> bool:
     """Whether the whole storyboard was made, wherever it was put."""
     made = [place.block for place in request.places if place.seed is not None]

@@ -78,7 +78,7 @@ class Keyer:
         kept: Kept | None = None,
     ) -> None:
         # the id, not the object: a reference to Blender's data does not outlive an undo
-        self._action_uid = action.session_uid
+        self.action_uid = action.session_uid
         self._channels = tuple(channels)
         frames = np.arange(first_frame, first_frame + length, dtype=np.float32)
         self._frames = frames if made is None else frames[made]
@@ -115,7 +115,7 @@ class Keyer:
 
     def action(self) -> bpy.types.Action:
         """The action that is keyed. Raises Removed."""
-        action = action_api.find_action(self._action_uid)
+        action = action_api.find_action(self.action_uid)
         if action is None:
             raise Removed
         return action

@@ -30,8 +30,6 @@ class Generates:
         raise NotImplementedError
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        if stream.settle():
-            bpy.ops.ed.undo_push(message="Accept Take")
         return {"FINISHED"} if self._begin(context, interactive=True) else {"CANCELLED"}
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -46,12 +44,9 @@ class Generates:
 
     def _begin(self, context: bpy.types.Context, interactive: bool = False) -> bool:
         try:
-            stream.settle()
-            request = self.plan(context)
-            if interactive and request.options.takes > 1:
-                # while takes wait, undo takes them back, and not what was done before them too
-                bpy.ops.ed.undo_push(message="Generate Takes")
-            stream.generate(context, request)
+            if stream.settle() and interactive:
+                bpy.ops.ed.undo_push(message="Accept Take")
+            stream.generate(context, self.plan(context))
         except UserError as error:
             self.report({"ERROR"}, _(str(error)))
             return False

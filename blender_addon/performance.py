@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 import bpy
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import action_api, reading
 from .keying import Kept, Keyer, Removed, Thinned
-from .performer import Performer
+from .performer import Make
 from .request import Base, Request, UserError
 from .snapshot import Snapshot
 from .takes import Channels
@@ -35,12 +34,12 @@ class Performance:
         self,
         scene: bpy.types.Scene,
         obj: bpy.types.Object,
-        make: Callable[[bpy.types.Object], Performer],
+        make: Make,
         request: Request,
         name: str,
         base: Base | None,
     ) -> None:
-        """make: gives a fresh performer of the object. name, base: of the new action. Raises UserError."""
+        """name, base: of the new action. Raises UserError."""
         self._object_uid = obj.session_uid
         self._snapshot = Snapshot(scene, obj)
         self._make, self._performer = make, make(obj)
@@ -58,6 +57,7 @@ class Performance:
             kept = Kept(base.action_uid, base.slot, base.stretches)
             if request.made is not None:
                 self._before = reading.before_runs(obj, source, channels, request.made, request.first_frame)
+        action.use_fake_user = False  # until it is kept
         self._slot = base.slot if base is not None else ""
         self._channels = Channels(self._performer, self._made, self._before)
         self._whole = Keyer(action, channels, request.first_frame, request.frames, request.made, kept)
@@ -116,11 +116,11 @@ class Performance:
     def put_on(self) -> None:
         """Let the armature show what is written; if the user has given it another action meanwhile, it keeps that."""
         obj, keyer = self.object(), self.keyer
-        action = keyer.action()
-        if self._worn == action.session_uid:
+        action, worn = keyer.action(), _worn_by(obj)
+        if self._worn == worn == action.session_uid:
             obj.update_tag(refresh={"TIME"})
         else:
-            if self._worn is None or self._wears(obj):
+            if self._worn is None or worn in self._own():
                 action_api.assign(obj, action, self._slot)
                 self._performer.prepare(obj)
             self._worn = action.session_uid
@@ -132,10 +132,15 @@ class Performance:
             self._whole.tag()
         self._remove_live()
 
+    def keep(self) -> None:
+        """Let it stay in the file when another motion takes its place."""
+        self.action().use_fake_user = True
+
     def end(self) -> None:
-        """Nothing more comes: leave only keys that hold a pose."""
+        """Nothing more comes: keep what came, and only keys that hold a pose."""
         self.complete()
         try:
+            self.keep()
             self._whole.trim()
             self.put_on()
         finally:
@@ -154,7 +159,7 @@ class Performance:
         self._whole.trim()
         if self._live is not None and self._worn == self._live.action().session_uid:
             obj = self.object()
-            if self._wears(obj):
+            if _worn_by(obj) == self._worn:
                 action_api.assign(obj, self.action(), self._slot)
             self._worn = self.action().session_uid
             self._live.action().use_fake_user = False  # and nothing without a user gets into a file
@@ -165,13 +170,17 @@ class Performance:
         if self._live is not None:
             self._live.invalidate()
 
-    def _wears(self, obj: bpy.types.Object) -> bool:
-        """Whether the armature still has what was put on it."""
-        action = obj.animation_data.action if obj.animation_data is not None else None
-        return action is not None and action.session_uid == self._worn
+    def _own(self) -> set[int]:
+        """The session_uids of what is put on the armature."""
+        return {keyer.action_uid for keyer in (self._whole, self._live) if keyer is not None}
 
     def _remove_live(self) -> None:
-        if self._live is not None:
+        if self._live is not None:  # and stays known: undo may give it back
             with suppress(Removed):
                 bpy.data.actions.remove(self._live.action())
-        self._live = None
+
+
+def _worn_by(obj: bpy.types.Object) -> int | None:
+    """The session_uid of the action that the armature has."""
+    action = obj.animation_data.action if obj.animation_data is not None else None
+    return action.session_uid if action is not None else None

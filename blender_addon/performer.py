@@ -44,12 +44,19 @@ class Performer:
     follow: Callable[[NDArray[np.floating]], None] | None = None
 
 
+Make = Callable[[bpy.types.Object], Performer]  #: gives a fresh performer of an object. Raises UserError.
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A kind of armature that can perform: which objects are of it, and how each does it."""
+    """A kind of armature that can perform: which objects of a scene are of it, and how each does it.
 
-    accepts: Callable[[bpy.types.Object | None], bool]
-    make: Callable[[bpy.types.Object], Performer]
+    maker(scene, obj): what makes performers as the scene's settings have them now, whatever they are later. It holds
+    no reference to Blender's data, which would not outlive an undo.
+    """
+
+    accepts: Callable[[bpy.types.Scene, bpy.types.Object | None], bool]
+    maker: Callable[[bpy.types.Scene, bpy.types.Object], Make]
 
 
 def _smpl(obj: bpy.types.Object) -> Performer:
@@ -59,20 +66,25 @@ def _smpl(obj: bpy.types.Object) -> Performer:
     )
 
 
-KINDS = [Kind(armature.is_smpl, _smpl)]
+KINDS = [Kind(lambda scene, obj: armature.is_smpl(obj), lambda scene, obj: _smpl)]
 
 #: What gives the followers of a motion that the object is about to perform. Raises UserError.
 FOLLOWERS: list[Callable[[bpy.types.Scene, bpy.types.Object, Request], Sequence[Performance]]] = []
 
 
 def usable(obj: bpy.types.Object | None) -> bool:
-    """Whether a motion can go onto the object."""
-    return any(kind.accepts(obj) for kind in KINDS)
+    """Whether a motion can go onto the object, in the scene that is shown."""
+    return any(kind.accepts(bpy.context.scene, obj) for kind in KINDS)
+
+
+def maker(scene: bpy.types.Scene, obj: bpy.types.Object) -> Make:
+    """What makes performers of the object for one generation. The object must be usable in the scene."""
+    return next(kind for kind in KINDS if kind.accepts(scene, obj)).maker(scene, obj)
 
 
 def performer_for(obj: bpy.types.Object) -> Performer:
-    """A fresh performer, for the beginning of a motion. The object must be usable."""
-    return next(kind for kind in KINDS if kind.accepts(obj)).make(obj)
+    """A fresh performer, for the beginning of a motion. The object must be usable. Raises UserError."""
+    return maker(bpy.context.scene, obj)(obj)
 
 
 def followers_of(scene: bpy.types.Scene, obj: bpy.types.Object, request: Request) -> list[Performance]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import time
 import traceback
+from contextlib import suppress
 
 import bpy
 from bpy.app.handlers import persistent
@@ -135,9 +136,12 @@ def tick() -> float | None:
         except Exception:  # a mistake of ours must not leave a generation that never ends
             traceback.print_exc()
             generation.cancel("Ended by an error in the add-on, which the system console shows")
-    elif _to_announce and not _transforming():
-        engine.ask_memory()
-        _announce()
+    elif generation is not None:
+        with suppress(UserError):  # gone, and nothing to choose from
+            generation.catch_up()
+        if _to_announce and not _transforming():
+            engine.ask_memory()
+            _announce()
     _redraw()
     if running() or engine.busy or _to_announce:
         return TICK_SECONDS
@@ -153,19 +157,16 @@ def _budget() -> float:
 
 
 def _announce() -> None:
-    """One undo step for the whole generation, and one line that says how it ended.
-
-    Takes that wait have none yet: choosing one is what is to be taken back.
-    """
+    """One undo step for the whole generation, and one line that says how it ended."""
     global _to_announce
     _to_announce = False
     assert generation is not None
     windows = bpy.context.window_manager.windows
     if not windows:
         return
-    if generation.frames_kept and not generation.pending:
+    if generation.frames_kept:
         with bpy.context.temp_override(window=windows[0]):
-            bpy.ops.ed.undo_push(message="Generate Motion")
+            bpy.ops.ed.undo_push(message="Generate Takes" if generation.pending else "Generate Motion")
     report(generation.message, generation.failed)
 
 
@@ -216,6 +217,7 @@ def _before_save(*_: object) -> None:
 def _after_undo(*_: object) -> None:
     if generation is not None:
         generation.after_undo()
+        watch()
 
 
 def register() -> None:

@@ -36,6 +36,7 @@ class ChoosesTake:
 class KMM_OT_take_show(ChoosesTake, bpy.types.Operator):
     """Put another take on the character"""
 
+    # without an undo step: whichever take is shown, it is not yet kept
     bl_idname = "kmm.take_show"
     bl_label = "Show Take"
 
@@ -62,7 +63,6 @@ class KMM_OT_take_accept(ChoosesTake, bpy.types.Operator):
 
     bl_idname = "kmm.take_accept"
     bl_label = "Accept Take"
-    # the undo step of the generation as well; the others have none, for what they change is not kept
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     def choose(self, generation: stream.Generation) -> None:
@@ -74,6 +74,7 @@ class KMM_OT_take_reject(ChoosesTake, bpy.types.Operator):
 
     bl_idname = "kmm.take_reject"
     bl_label = "Reject All Takes"
+    bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
     def choose(self, generation: stream.Generation) -> None:
         generation.reject()

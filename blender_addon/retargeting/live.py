@@ -5,42 +5,36 @@ from __future__ import annotations
 import bpy
 
 from .. import action_api, performer, planning
-from ..keying import Removed
 from ..performance import Performance
 from ..request import Request, UserError
 from .writing import FromClips
 
 
-def is_target(obj: bpy.types.Object | None) -> bool:
-    """Whether the user has put the armature on the list of targets, to be keyed while generating."""
+def is_target(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> bool:
+    """Whether the user has put the armature on the scene's list of targets, to be keyed while generating."""
     if obj is None or obj.type != "ARMATURE":
         return False
-    settings = bpy.context.scene.kmm_retargeting
+    settings = scene.kmm_retargeting
     return settings.live and obj in settings.used()
 
 
-def _from_clips(scene: bpy.types.Scene, obj: bpy.types.Object) -> FromClips:
-    """Raises UserError."""
-    settings = scene.kmm_retargeting
-    try:
-        return FromClips(obj, settings.table_of(obj), settings.options())
-    except ValueError as error:
-        raise UserError(str(error)) from error
+def maker(scene: bpy.types.Scene, obj: bpy.types.Object) -> performer.Make:
+    """Performers by the map that the scene has for the object, and the scene's options."""
+    bone_map, options = scene.kmm_retargeting.table_of(obj), scene.kmm_retargeting.options()
 
+    def make(obj: bpy.types.Object) -> performer.Performer:
+        try:
+            target = FromClips(obj, bone_map, options)
+        except ValueError as error:
+            raise UserError(str(error)) from error
 
-def perform(obj: bpy.types.Object) -> performer.Performer:
-    """Raises UserError."""
-    return _performer(bpy.context.scene, obj)
+        def prepare(worn: bpy.types.Object) -> None:
+            action = worn.animation_data.action
+            target.begin(action, int(action.frame_range[0]), action_api.slot_of(worn))
 
+        return performer.Performer(target.channels, target, prepare, follow=target.follow)
 
-def _performer(scene: bpy.types.Scene, obj: bpy.types.Object) -> performer.Performer:
-    target = _from_clips(scene, obj)
-
-    def prepare(worn: bpy.types.Object) -> None:
-        action = worn.animation_data.action
-        target.begin(action, int(action.frame_range[0]), action_api.slot_of(worn))
-
-    return performer.Performer(target.channels, target, prepare, follow=target.follow)
+    return make
 
 
 def followers(scene: bpy.types.Scene, character: bpy.types.Object, request: Request) -> list[Performance]:
@@ -48,19 +42,12 @@ def followers(scene: bpy.types.Scene, character: bpy.types.Object, request: Requ
 
     Where a part of a motion is made anew, those that wear the whole of it follow.
     """
-    settings, scene_uid = scene.kmm_retargeting, scene.session_uid
+    settings = scene.kmm_retargeting
     if not settings.live:
         return []
     others = [obj for obj in settings.used() if obj != character]
     if request.base is not None:
         others = [obj for obj in others if _wears(obj, action_api.find_action(request.base.action_uid))]
-
-    def make(obj: bpy.types.Object) -> performer.Performer:
-        living = next((s for s in bpy.data.scenes if s.session_uid == scene_uid), None)
-        if living is None:
-            raise Removed
-        return _performer(living, obj)
-
     following: list[Performance] = []
     try:
         for obj in others:
@@ -68,7 +55,7 @@ def followers(scene: bpy.types.Scene, character: bpy.types.Object, request: Requ
             if base is not None and source is not None:
                 base = planning.base(obj, source, base.stretches)
             name = f"{request.name} ({obj.name})"
-            following.append(Performance(scene, obj, make, request, name, base))
+            following.append(Performance(scene, obj, maker(scene, obj), request, name, base))
     except UserError:
         for performance in following:
             performance.discard()
@@ -84,7 +71,7 @@ def _wears(obj: bpy.types.Object, motion: bpy.types.Action | None) -> bool:
     )
 
 
-KIND = performer.Kind(is_target, perform)
+KIND = performer.Kind(is_target, maker)
 
 
 def register() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import bpy
@@ -17,6 +18,7 @@ from kmm.skeleton import JOINT_NAMES
 from mathutils import Euler
 
 from .helpers import begin, curves, frames_of, joint_positions, motion_of, step_until
+from .install import PACKAGE
 
 PROMPT = "a person walks forward"
 
@@ -178,3 +180,47 @@ def test_only_the_light_half_is_here() -> None:
         importlib.import_module(name)
     assert "torch" not in sys.modules
     assert not {"kmm.model", "kmm.server", "kmm.cli", "kmm.training"} & set(names)
+
+
+def overridden_collection(scene: bpy.types.Scene, tmp_path: Path) -> bpy.types.Collection:
+    """A library override of a collection with one object; it is the active collection."""
+    given = bpy.data.collections.new("Set")
+    given.objects.link(bpy.data.objects.new("Prop", None))
+    path = str(tmp_path / "set.blend")
+    bpy.data.libraries.write(path, {given})
+    bpy.data.batch_remove([given.objects[0], given])
+    with bpy.data.libraries.load(path, link=True) as (_, into):
+        into.collections = ["Set"]
+    scene.collection.children.link(into.collections[0])
+    override = into.collections[0].override_hierarchy_create(scene, bpy.context.view_layer)
+    layers = bpy.context.view_layer.layer_collection.children
+    bpy.context.view_layer.active_layer_collection = next(x for x in layers if x.collection == override)
+    return override
+
+
+def test_an_overridden_collection_is_active(
+    stream: ModuleType, scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    """Nothing can be put into it: the character goes into the scene's own."""
+    override = overridden_collection(scene, tmp_path)
+    assert override.override_library is not None
+    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1) == {"FINISHED"}
+    obj = scene.kmm.character
+    assert {o.name for o in scene.collection.objects} >= {obj.name, obj.children[0].name}
+
+
+@pytest.mark.parametrize("what", ["bones", "mannequin"])
+def test_a_character_that_cannot_be_made_leaves_nothing(
+    stream: ModuleType, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("no such luck")
+
+    module = sys.modules[f"{PACKAGE}.mannequin" if what == "mannequin" else f"{PACKAGE}.armature"]
+    monkeypatch.setattr(module, "_material" if what == "mannequin" else "add_bones", fail)
+    groups = ("objects", "armatures", "meshes", "actions", "scenes")
+    before = {group: set(getattr(bpy.data, group)) for group in groups}
+    with pytest.raises(RuntimeError, match="no such luck"):
+        bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
+    assert before == {group: set(getattr(bpy.data, group)) for group in groups}
+    assert scene.kmm.character is None and not stream.running()

@@ -135,6 +135,57 @@ def test_undo_takes_the_character_away(stream: ModuleType, scene: bpy.types.Scen
     assert bpy.data.objects["Cube"].location.x == 3.0
 
 
+def steps_in_mid_stream(stream: ModuleType, seconds: float) -> None:
+    """A step before the generation, and one while its keys come."""
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    begin_and_key(stream, seconds)
+    bpy.data.objects["Cube"].select_set(False)
+    bpy.ops.ed.undo_push(message="Select")
+
+
+def turn(stream: ModuleType) -> None:
+    for _ in range(3):
+        stream.tick()
+
+
+def test_what_is_undone_in_mid_stream_leaves_nothing(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Nor does redo bring half a motion: it goes on to the end, or it is gone."""
+    steps_in_mid_stream(stream, 600.0)
+    bpy.ops.ed.undo()
+    until_idle(stream)
+    turn(stream)
+    assert stream.generation.message.startswith("Ended") and "kept" not in stream.generation.message
+    assert not bpy.data.actions and not bpy.data.armatures
+    assert bpy.context.scene.kmm.character is None
+    bpy.ops.ed.redo()  # which no step of ours has made impossible
+    turn(stream)
+    assert not bpy.data.objects["Cube"].select_get()
+    assert not bpy.data.actions and not bpy.data.armatures
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_a_step_of_mid_stream_is_gone_back_to(
+    stream: ModuleType, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, long: bool
+) -> None:
+    """No half motion is left, at rest where keys had not yet come: all that came is there again, and kept."""
+    if long:
+        call_200_frames_long(monkeypatch)
+    steps_in_mid_stream(stream, 20.0)
+    step_until(stream, lambda: not stream.running())
+    turn(stream)
+    want = motion_of(bpy.context.scene.kmm.character)
+    assert complete(bpy.context.scene.kmm.character, 600)
+    bpy.ops.ed.undo()
+    turn(stream)
+    obj = bpy.context.scene.kmm.character
+    np.testing.assert_array_equal(motion_of(obj), want)
+    assert complete(obj, 600) and len(bpy.data.actions) == 1 and obj.animation_data.action.use_fake_user
+    bpy.ops.ed.undo()
+    turn(stream)
+    assert not bpy.data.actions and not bpy.data.armatures
+
+
 def test_the_user_animates_the_same_character(stream: ModuleType, scene: bpy.types.Scene) -> None:
     """Another action on it, keys of the user's own and edit mode: the stream ends on the action that it began."""
     obj = begin_and_key(stream, 60.0)

@@ -22,6 +22,7 @@ PROMPT = "a person walks forward"
 
 retargeting = importlib.import_module(f"{PACKAGE}.retargeting")
 maps = importlib.import_module(f"{PACKAGE}.retargeting.maps")
+planning = importlib.import_module(f"{PACKAGE}.planning")
 
 
 @pytest.fixture(autouse=True)
@@ -204,6 +205,51 @@ def test_a_rig_performs_live(stream: ModuleType, scene: bpy.types.Scene) -> None
     with pytest.raises(RuntimeError, match="left_thigh") as error:
         bpy.ops.kmm.generate(prompt=PROMPT, seconds=2.0, seed=1)
     assert len(str(error.value).strip().splitlines()) == 1 and len(bpy.data.actions) == actions
+
+
+def performing(scene: bpy.types.Scene) -> bpy.types.Object:
+    """A rig that is selected and a target, and so performs."""
+    taker = rigs.built("mixamo").armature
+    settings = scene.kmm_retargeting
+    settings.live, settings.feet = True, False
+    settings.targets.add().object = taker
+    select(taker)
+    return taker
+
+
+def test_a_rig_goes_on_with_what_it_began_as(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Ticked off, and taken off the list, while takes wait: it still shows them."""
+    taker = performing(scene)
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1, takes=2)
+    first = keys_of(taker)
+    scene.kmm_retargeting.live = False
+    assert bpy.ops.kmm.take_show() == {"FINISHED"}
+    second = keys_of(taker)
+    assert first.keys() == second.keys() and any((first[c] != second[c]).any() for c in first)
+    scene.kmm_retargeting.targets.clear()
+    assert bpy.ops.kmm.take_show() == {"FINISHED"}
+    assert all((first[c] == keys_of(taker)[c]).all() for c in first)
+    assert bpy.ops.kmm.take_accept() == {"FINISHED"}
+
+
+def test_a_rig_performs_in_its_own_scene(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Another scene is looked at in mid-stream, and the loop is closed there: with what its own scene says."""
+    taker = performing(scene)
+    scene.kmm.loop = True
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=20.0, seed=1)
+    want = keys_of(taker)
+    request = planning.one(scene, taker, PROMPT, 20.0, 1)
+    stream.generate(bpy.context, request)
+    step_until(stream, lambda: stream.generation.frames_done > 0)
+    assert stream.running()
+    other = bpy.data.scenes.new("Other")
+    bpy.context.window.scene = other
+    step_until(stream, lambda: not stream.running())
+    bpy.context.window.scene = scene
+    bpy.data.scenes.remove(other)
+    assert stream.generation.message == "Done: 600 frames" and not stream.generation.failed
+    got = keys_of(taker)
+    assert got.keys() == want.keys() and all((got[c] == want[c]).all() for c in want)
 
 
 def test_several_rigs_follow_live(stream: ModuleType, scene: bpy.types.Scene) -> None:

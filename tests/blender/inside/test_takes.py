@@ -105,29 +105,133 @@ def test_reject_restores_action_pose_and_frame(
     np.testing.assert_array_equal(motion_of(obj), motion)
 
 
-def test_undo_takes_back_the_accepted_take_and_redo_gives_it_again(
-    stream: ModuleType, scene: bpy.types.Scene
-) -> None:
-    """In one step each, with what the blocks know of it."""
+def wait_for_takes(stream: ModuleType) -> None:
+    """Two of the storyboard's, after a step of the user's; until they wait."""
     bpy.context.preferences.edit.use_global_undo = True
-    scene.kmm.takes = 2
+    bpy.context.scene.kmm.takes = 2
     bpy.ops.ed.undo_push(message="before")
     begin_board(stream)
     step_until(stream, stream.pending)
+    turn(stream)
+
+
+def turn(stream: ModuleType) -> None:
     for _ in range(3):
         stream.tick()
-    bpy.ops.kmm.take_show()
-    bpy.ops.kmm.take_accept("EXEC_DEFAULT", True)  # with undo, as a button does
-    motion, seed = motion_of(scene.kmm.character), scene.kmm.blocks[0].seed
-    assert seed == 2 and scene.kmm.blocks[0].made_frames == 30
+
+
+def made() -> tuple[int, int]:
+    """What the block knows: its seed, and how long its motion is."""
+    block = bpy.context.scene.kmm.blocks[0]
+    return block.seed, block.made_frames
+
+
+def deselect_the_cube() -> None:
+    bpy.data.objects["Cube"].select_set(False)
+    bpy.ops.ed.undo_push(message="Select")
+
+
+def test_undo_of_something_else_leaves_the_takes(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """And their own step takes them back, with the new character; redo gives them again to choose from."""
+    wait_for_takes(stream)
+    bpy.ops.kmm.take_show(take=1)
+    motion = motion_of(scene.kmm.character)
+    deselect_the_cube()
     bpy.ops.ed.undo()
-    scene = bpy.context.scene
-    assert scene.kmm.character is None and not bpy.data.actions
-    assert (scene.kmm.blocks[0].seed, scene.kmm.blocks[0].made_frames) == (1, 0)
+    assert stream.pending() and bpy.data.objects["Cube"].select_get()
+    turn(stream)
+    # the step was made with the other take on the character
+    np.testing.assert_array_equal(motion_of(bpy.context.scene.kmm.character), motion)
+    bpy.ops.ed.undo()
+    turn(stream)
+    assert not stream.pending() and bpy.context.scene.kmm.character is None
+    assert not bpy.data.actions and {o.name for o in bpy.data.objects} == {"Camera", "Cube", "Light"}
     bpy.ops.ed.redo()
-    scene = bpy.context.scene
-    np.testing.assert_array_equal(motion_of(scene.kmm.character), motion)
-    assert scene.kmm.blocks[0].seed == seed and scene.kmm.blocks[0].action is not None
+    assert stream.pending()
+    turn(stream)
+    np.testing.assert_array_equal(motion_of(bpy.context.scene.kmm.character), motion)
+
+
+@pytest.mark.parametrize("accept_as", ["ACTION", "STRIP"])
+def test_undo_of_accepting_goes_back_to_choosing_and_redo_accepts_again(
+    stream: ModuleType, scene: bpy.types.Scene, accept_as: str
+) -> None:
+    """In one step each, with what the blocks know of it; another can be accepted then."""
+    scene.kmm.accept_as = accept_as
+    wait_for_takes(stream)
+    first = motion_of(scene.kmm.character)
+    bpy.ops.kmm.take_show()
+    chosen = motion_of(scene.kmm.character)
+    bpy.ops.kmm.take_accept("EXEC_DEFAULT", True)  # with undo, as a button does
+    assert made() == (2, 30) and not stream.pending()
+    bpy.ops.ed.undo()
+    assert stream.pending() and made() == (1, 0)
+    turn(stream)
+    np.testing.assert_array_equal(motion_of(bpy.context.scene.kmm.character), chosen)
+    bpy.ops.ed.redo()
+    turn(stream)
+    assert not stream.pending() and made() == (2, 30)
+    obj = bpy.context.scene.kmm.character
+    assert (obj.animation_data.action is None) == (accept_as == "STRIP")
+    (action,) = bpy.data.actions
+    assert action.use_fake_user and action == bpy.context.scene.kmm.blocks[0].action
+    bpy.ops.ed.undo()
+    bpy.ops.kmm.take_show(take=0)
+    bpy.ops.kmm.take_accept("EXEC_DEFAULT", True)
+    assert made() == (1, 30) and not stream.pending()
+    obj = bpy.context.scene.kmm.character
+    if accept_as == "STRIP":
+        importlib.import_module(f"{PACKAGE}.action_api").assign(obj, bpy.data.actions[0])
+    np.testing.assert_array_equal(motion_of(obj), first)
+
+
+def test_undo_of_accepting_what_no_block_knows(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    begin_takes(stream, 0.5, 2)
+    step_until(stream, stream.pending)
+    turn(stream)
+    bpy.ops.kmm.take_accept("EXEC_DEFAULT", True)
+    deselect_the_cube()
+    bpy.ops.ed.undo()
+    assert not stream.pending()
+    bpy.ops.ed.undo()
+    assert stream.pending()
+
+
+def test_undo_of_rejecting_goes_back_to_choosing(
+    stream: ModuleType, scene: bpy.types.Scene, obj: bpy.types.Object
+) -> None:
+    """And what is done after a rejection can be undone without the takes coming back."""
+    bpy.context.preferences.edit.use_global_undo = True
+    wait_for_takes(stream)
+    obj = bpy.context.scene.kmm.character
+    motion = motion_of(obj)
+    bpy.ops.kmm.take_reject("EXEC_DEFAULT", True)
+    name, actions = obj.animation_data.action.name, len(bpy.data.actions)
+    deselect_the_cube()
+    bpy.ops.ed.undo()
+    turn(stream)
+    assert not stream.pending() and len(bpy.data.actions) == actions
+    assert bpy.context.scene.kmm.character.animation_data.action.name == name
+    bpy.ops.ed.undo()
+    turn(stream)
+    assert stream.pending()
+    np.testing.assert_array_equal(motion_of(bpy.context.scene.kmm.character), motion)
+
+
+def test_several_takes_again_after_a_few_undos(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """Generating anew accepts those that wait, which is a step of its own."""
+    wait_for_takes(stream)
+    bpy.ops.ed.undo()
+    turn(stream)
+    begin_board(stream)
+    step_until(stream, stream.pending)
+    turn(stream)
+    assert len(bpy.data.actions) == 1 and len(bpy.data.armatures) == 1
+    bpy.ops.ed.undo()
+    turn(stream)
+    assert not stream.pending() and not bpy.data.actions and not bpy.data.armatures
 
 
 def test_reject_takes_back_a_new_character(stream: ModuleType, scene: bpy.types.Scene) -> None:
@@ -136,6 +240,49 @@ def test_reject_takes_back_a_new_character(stream: ModuleType, scene: bpy.types.
     bpy.ops.kmm.take_reject()
     after = set(bpy.data.objects), set(bpy.data.actions), set(bpy.data.armatures), set(bpy.data.meshes)
     assert after == before and scene.kmm.character is None
+
+
+def give_it_things(scene: bpy.types.Scene, obj: bpy.types.Object) -> dict[str, tuple]:
+    """A sword in its hand, whose mesh hangs on the wall as well, and the camera; where all of them are seen."""
+    sword = bpy.data.objects.new("Sword", bpy.data.meshes.new("Sword"))
+    twin = bpy.data.objects.new("Sword on the wall", sword.data)
+    for each in (sword, twin):
+        scene.collection.objects.link(each)
+    sword.parent, sword.parent_type, sword.parent_bone = obj, "BONE", "right_wrist"
+    bpy.data.objects["Camera"].parent = obj
+    bpy.context.view_layer.update()
+    return {o.name: tuple(map(tuple, o.matrix_world)) for o in (sword, twin, bpy.data.objects["Camera"])}
+
+
+@pytest.mark.parametrize("how", ["reject", "cancel"])
+def test_what_the_user_gave_a_new_character_stays(
+    stream: ModuleType, scene: bpy.types.Scene, how: str
+) -> None:
+    """Where it is seen, and without the character, of which nothing is left."""
+    objects, armatures = set(bpy.data.objects), set(bpy.data.armatures)
+    scene.cursor.location = (1, 2, 3)
+    begin_takes(stream, 1.0 if how == "reject" else 600.0, 2)
+    step_until(stream, stream.pending if how == "reject" else lambda: stream.generation.frames_done > 0)
+    scene.frame_set(7)
+    seen = give_it_things(scene, scene.kmm.character)
+    assert bpy.ops.kmm.take_reject() if how == "reject" else bpy.ops.kmm.cancel(restore=True)
+    bpy.context.view_layer.update()
+    for name, place in seen.items():
+        assert bpy.data.objects[name].parent is None
+        np.testing.assert_allclose(bpy.data.objects[name].matrix_world, place, atol=1e-5)
+    assert {o.name for o in set(bpy.data.objects) - objects} == {"Sword", "Sword on the wall"}
+    assert {m.name for m in bpy.data.meshes} == {"Cube", "Sword"} and set(bpy.data.armatures) == armatures
+
+
+def test_a_new_character_that_the_user_has_doubled(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """The double keeps what it shares with the one that goes."""
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, takes=2)
+    obj = scene.kmm.character
+    double = obj.copy()  # with the same data, as Alt D does
+    scene.collection.objects.link(double)
+    bpy.ops.kmm.take_reject()
+    assert [o.name for o in bpy.data.objects if o.type == "ARMATURE"] == [double.name]
+    assert double.data is not None and {m.name for m in bpy.data.meshes} == {"Cube"}
 
 
 @pytest.mark.parametrize("restore", [True, False])

@@ -10,7 +10,7 @@ import numpy as np
 from kmm.clip import Clip
 from numpy.typing import NDArray
 
-from . import action_api, reading
+from . import action_api, bone_modes, reading
 from .keying import Kept, Keyer, Removed, Thinned
 from .performer import Performer
 from .request import Base, Request, UserError
@@ -98,7 +98,9 @@ class Performance:
 
     def replace(self, clip: Clip) -> None:
         """Take the whole motion anew. Raises UserError."""
-        self._performer = self._make(self.object())
+        obj = self.object()
+        bone_modes.use(obj, self._performer.modes)  # the user may have chosen others since
+        self._performer = self._make(obj)
         self._whole.replace(Channels(self._performer, self._made, self._before)(clip))
 
     def complete(self) -> None:
@@ -123,6 +125,7 @@ class Performance:
             if self._worn is None or self._wears(obj):
                 action_api.assign(obj, action, self._slot)
                 self._performer.prepare(obj)
+                bone_modes.use(obj, self._performer.modes)
             self._worn = action.session_uid
         self.shown = keyer.reached
 

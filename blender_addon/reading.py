@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import bpy
 import numpy as np
 from kmm.clip import Clip
-from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
 from . import action_api
@@ -35,17 +34,10 @@ def values(
     keyed = {(c.data_path, c.array_index): c for c in curves if len(c.keyframe_points)}
     frames = list(frames)
     result = np.empty((len(frames), len(channels)))
-    turned: dict[str, list[Quaternion]] = {}
     for i, channel in enumerate(channels):
-        bone = _other_mode(obj, channel)
-        if bone is None:
-            curve = keyed.get((channel.data_path, channel.index))
-            now = obj.path_resolve(channel.data_path)[channel.index] if curve is None else 0.0
-            result[:, i] = [now if curve is None else curve.evaluate(frame) for frame in frames]
-            continue
-        if bone.name not in turned:
-            turned[bone.name] = _rotations(bone, keyed, frames)
-        result[:, i] = [rotation[channel.index] for rotation in turned[bone.name]]
+        curve = keyed.get((channel.data_path, channel.index))
+        now = obj.path_resolve(channel.data_path)[channel.index] if curve is None else 0.0
+        result[:, i] = [now if curve is None else curve.evaluate(frame) for frame in frames]
     return result
 
 
@@ -71,26 +63,3 @@ def key_frames(obj: bpy.types.Object, action: bpy.types.Action, selected: bool =
                 round(p.co.x) for p in curve.keyframe_points if not selected or p.select_control_point
             )
     return sorted(found)
-
-
-def _other_mode(obj: bpy.types.Object, channel: Channel) -> bpy.types.PoseBone | None:
-    """The bone of a quaternion channel, if it rotates in another way."""
-    if not channel.data_path.endswith(QUATERNION):
-        return None
-    bone = obj.path_resolve(channel.data_path.removesuffix(QUATERNION))
-    return None if bone.rotation_mode == "QUATERNION" else bone
-
-
-def _rotations(
-    bone: bpy.types.PoseBone, keyed: dict[tuple[str, int], bpy.types.FCurve], frames: Sequence[int]
-) -> list[Quaternion]:
-    name = "rotation_axis_angle" if bone.rotation_mode == "AXIS_ANGLE" else "rotation_euler"
-    path = f"{bone.path_from_id()}.{name}"
-    now = getattr(bone, name)
-    rows = [
-        [now[i] if (path, i) not in keyed else keyed[path, i].evaluate(frame) for i in range(len(now))]
-        for frame in frames
-    ]
-    if name == "rotation_euler":
-        return [Euler(row, bone.rotation_mode).to_quaternion() for row in rows]
-    return [Quaternion(row[1:], row[0]) for row in rows]

@@ -10,7 +10,7 @@ import numpy as np
 from kmm.clip import Clip
 from numpy.typing import NDArray
 
-from . import action_api, bone_modes, reading
+from . import action_api, bone_modes, kept_keys, reading
 from .keying import Kept, Keyer, Removed, Thinned
 from .performer import Performer
 from .request import Base, Request, UserError
@@ -56,8 +56,15 @@ class Performance:
                 raise UserError("The action to change is gone; generate the storyboard again")
             action = action_api.copy_action(source, name)
             kept = Kept(base.action_uid, base.slot, base.stretches)
+            if base.shift:
+                keyed = {(c.data_path, c.index) for c in channels}
+                for curve in action_api.curves(action, base.slot):
+                    if (curve.data_path, curve.array_index) not in keyed:
+                        kept_keys.move(curve, base.shift)
             if request.made is not None:
-                self._before = reading.before_runs(obj, source, channels, request.made, request.first_frame)
+                self._before = reading.before_runs(
+                    obj, source, channels, request.made, request.first_frame, base.stretches
+                )
         self._slot = base.slot if base is not None else ""
         self._channels = Channels(self._performer, self._made, self._before)
         self._whole = Keyer(action, channels, request.first_frame, request.frames, request.made, kept)

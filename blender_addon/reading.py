@@ -10,6 +10,7 @@ from kmm.clip import Clip
 from numpy.typing import NDArray
 
 from . import action_api
+from .kept_keys import Stretch, source_frame
 from .keying import Channel
 from .performer import Performer
 from .takes import runs
@@ -18,7 +19,7 @@ QUATERNION = ".rotation_quaternion"
 
 
 def motion(
-    obj: bpy.types.Object, performer: Performer, action: bpy.types.Action, frames: Iterable[int], fps: float
+    obj: bpy.types.Object, performer: Performer, action: bpy.types.Action, frames: Iterable[float], fps: float
 ) -> Clip | None:
     """The motion at the given frames as SMPL poses in the armature's space, or None for what cannot be read."""
     if performer.read is None:
@@ -27,7 +28,10 @@ def motion(
 
 
 def values(
-    obj: bpy.types.Object, action: bpy.types.Action | None, channels: Sequence[Channel], frames: Iterable[int]
+    obj: bpy.types.Object,
+    action: bpy.types.Action | None,
+    channels: Sequence[Channel],
+    frames: Iterable[float],
 ) -> NDArray[np.float64]:
     """(T, channels) values of the channels at the frames; where there are no keys, as the pose is now."""
     curves = action_api.curves_of(action, obj) if action is not None else []
@@ -47,11 +51,22 @@ def before_runs(
     channels: Sequence[Channel],
     made: NDArray[np.bool_],
     first_frame: int,
+    stretches: Sequence[Stretch],
 ) -> dict[int, NDArray[np.float64]]:
-    """For each run of made frames, the first of all being `first_frame`, the channels' values at the frame before."""
+    """For each run of made frames, the first of all being `first_frame`, the channels' values at the frame before.
+
+    stretches: what of the action stays.
+    """
     starts = [start for start, _ in runs(made)]
-    frames = [first_frame + start - 1 for start in starts]
+    frames = [source_frame(first_frame + start - 1, stretches) for start in starts]
     return dict(zip(starts, values(obj, action, channels, frames), strict=True))
+
+
+def span(obj: bpy.types.Object, action: bpy.types.Action) -> tuple[float, float] | None:
+    """The first and the last frame at which a bone has a key; None if none has."""
+    curves = [c for c in action_api.curves_of(action, obj) if c.data_path.startswith("pose.bones")]
+    ranges = [tuple(c.range()) for c in curves if len(c.keyframe_points)]
+    return (min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else None
 
 
 def key_frames(obj: bpy.types.Object, action: bpy.types.Action, selected: bool = False) -> list[int]:

@@ -123,6 +123,7 @@ MESSAGES = {
     "The length of block {} has changed since; generate the storyboard again": "Die Länge von Block {} hat sich seither geändert; erzeugen Sie das Storyboard noch einmal",
     "The action to change is gone; generate the storyboard again": "Die zu ändernde Aktion ist weg; erzeugen Sie das Storyboard noch einmal",
     "The character of this motion is gone; generate the storyboard again": "Die Figur dieser Bewegung ist weg; erzeugen Sie das Storyboard noch einmal",
+    'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be gone on from; set it back, or bake it to an action': "Der Strip „{}“ ist skaliert, wiederholt, umgekehrt oder liegt zwischen Bildern, und es kann an ihn nicht angeschlossen werden; setzen Sie ihn zurück, oder backen Sie ihn zu einer Aktion",
     "The character has no keys to go on from; choose another start": "Die Figur hat keine Keys, nach denen es weitergehen könnte; wählen Sie einen anderen Beginn",
     "The character has no keys; key at least two poses, then fill what is between them": "Die Figur hat keine Keys; setzen Sie mindestens zwei Posen, dann füllen Sie, was dazwischen liegt",
     "There is no key on both sides of the current frame; select the keys to fill between": "Es gibt nicht auf beiden Seiten des aktuellen Bildes einen Key; wählen Sie die Keys aus, zwischen denen gefüllt werden soll",

@@ -118,6 +118,7 @@ MESSAGES = {
     "The length of block {} has changed since; generate the storyboard again": "La durée du bloc {} a changé depuis ; générez à nouveau le storyboard",
     "The action to change is gone; generate the storyboard again": "L'action à changer n'est plus là ; générez à nouveau le storyboard",
     "The character of this motion is gone; generate the storyboard again": "Le personnage de ce mouvement n'est plus là ; générez à nouveau le storyboard",
+    'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be gone on from; set it back, or bake it to an action': "La bande « {} » est mise à l'échelle, répétée, inversée ou entre deux images, et ne peut pas être continuée ; rétablissez-la, ou précalculez-la en une action",
     "The character has no keys to go on from; choose another start": "Le personnage n'a pas de clés à continuer ; choisissez un autre début",
     "The character has no keys; key at least two poses, then fill what is between them": "Le personnage n'a pas de clés ; posez au moins deux poses clés, puis remplissez l'intervalle",
     "There is no key on both sides of the current frame; select the keys to fill between": "Il n'y a pas de clé des deux côtés de l'image actuelle ; sélectionnez les clés entre lesquelles remplir",

@@ -12,7 +12,7 @@ from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
 
-from . import character, edit_keys, hints, keeping
+from . import block_motion, character, edit_keys, hints, keeping
 from .asking import ask
 from .cast import Cast
 from .engine import Engine, State
@@ -250,6 +250,7 @@ class Generation:
             contacts = self._takes[self.shown].clip().contacts
             trouble = edit_keys.refine(scene, self._cast.character.object(), action, self.request, contacts)
             self.message += f"; {trouble}" if trouble else ""
+            block_motion.mark(scene, self._cast.character.object(), action)
         if self.request.options.accept_as == "STRIP":
             keeping.to_strip(self._cast.character.object(), action)
 

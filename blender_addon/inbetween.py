@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as _
 
-from . import storyboard
+from . import block_motion, storyboard
 from .kept_keys import Stretch
 from .planning import CONTEXT_SECONDS, base_of, carried, read, without_loop
 from .playing import INFINITY, playing
@@ -46,6 +46,8 @@ def between(
     given: "POSES", the keyed frames among them, or "MOTION", the motion that leads up to the first and away from the
     last. Raises UserError.
     """
+    if obj is not None:
+        block_motion.follow(scene, obj)
     source = playing(obj, first)
     keys = source.keys(obj) if obj is not None and source is not None else []
     if obj is None or source is None or not keys:

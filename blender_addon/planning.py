@@ -10,12 +10,12 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import FPS, Clip
 
-from . import action_api, reading, storyboard
+from . import action_api, block_motion, reading, storyboard
 from .kept_keys import Stretch
 from .limits import taken_up
 from .performer import performer_for
 from .placing import Start
-from .playing import INFINITY, Playing, playing, playing_action
+from .playing import INFINITY, Playing, playing, playing_action, plays
 from .request import Base, Given, Options, Part, Place, Request, UserError, single
 
 CONTEXT_SECONDS = 2.0  #: of the motion around what is made, for the engine to go on from and to end in
@@ -45,7 +45,7 @@ def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
         return Request(_name(blocks), parts, limits[0], near, options, start, places=places)
     if len(locked) == len(blocks):
         raise UserError("All blocks are locked; unlock one to generate it anew")
-    source = _source(obj, blocks[locked[0]])
+    source = _source(scene, obj, locked[0])
     made = np.ones(limits[-1] - limits[0], bool)
     stretches, poses = [], []
     for i in locked:
@@ -102,7 +102,7 @@ def block(
         raise UserError(
             _("The length of block {} has changed since; generate the storyboard again").format(index + 1)
         )
-    source = _source(obj, this)
+    source = _source(scene, obj, index)
     first = this.made_start + source.shift
     stop = first + this.made_frames
     same = [b for b in blocks if b.action == this.action and b.made_frames]
@@ -151,15 +151,29 @@ def carried(scene: bpy.types.Scene, source: Playing) -> tuple[Place, ...]:
     )
 
 
-def _source(obj: bpy.types.Object | None, block: storyboard.KMM_Block) -> Playing:
-    """Where the block's motion plays. Raises UserError."""
+def _source(scene: bpy.types.Scene, obj: bpy.types.Object | None, index: int) -> Playing:
+    """Where a block's motion plays, on this very character. Raises UserError."""
     if obj is None:
         raise UserError("The character of this motion is gone; generate the storyboard again")
-    return playing_action(obj, block.action) or Playing(block.action)
+    action = scene.kmm.blocks[index].action
+    source = playing_action(obj, action)
+    if source is None:
+        other = next((o for o in scene.objects if plays(o, action)), None)
+        if other is not None:
+            raise UserError(_("Block {} was made for {}; select it first").format(index + 1, other.name))
+        raise UserError(
+            _(
+                'The action "{}" of block {} is not on {}; put it back, or generate the storyboard again'
+            ).format(action.name, index + 1, obj.name)
+        )
+    block_motion.follow(scene, obj)
+    return source
 
 
 def _continued(scene: bpy.types.Scene, obj: bpy.types.Object | None, limits: Sequence[int]) -> Request:
     """After the character's last key, going on from the motion before it."""
+    if obj is not None:
+        block_motion.follow(scene, obj)
     blocks, source = list(scene.kmm.blocks), playing(obj, INFINITY)
     keys = source.keys(obj) if obj is not None and source is not None else []
     if obj is None or source is None or not keys:

@@ -55,17 +55,29 @@ def playing(obj: bpy.types.Object | None, frame: float) -> Playing | None:
 
 def playing_action(obj: bpy.types.Object, action: bpy.types.Action) -> Playing | None:
     """This action, if the character has it, or the topmost strip of it. Raises UserError."""
-    animation = obj.animation_data
-    if animation is not None and animation.action == action:
-        return Playing(action)
-    strips = [strip for track in _tracks(obj) for strip in track if strip.action == action]
-    return _read(obj, strips[-1]) if strips else None
+    found = _of_action(obj, action)
+    return None if found is None else _read(obj, found)
+
+
+def plays(obj: bpy.types.Object, action: bpy.types.Action) -> bool:
+    """Whether the object has the action, or a strip of it."""
+    return _of_action(obj, action) is not None
 
 
 def action_of(obj: bpy.types.Object | None) -> bpy.types.Action | None:
     """The action that moves the bones in the end, the character's own or that of a strip."""
     found = _at(obj, INFINITY)
     return found.action if isinstance(found, bpy.types.NlaStrip) else found
+
+
+def _of_action(
+    obj: bpy.types.Object, action: bpy.types.Action
+) -> bpy.types.Action | bpy.types.NlaStrip | None:
+    animation = obj.animation_data
+    if animation is not None and animation.action == action:
+        return action
+    strips = [strip for track in _tracks(obj) for strip in track if strip.action == action]
+    return strips[-1] if strips else None
 
 
 def _at(obj: bpy.types.Object | None, frame: float) -> bpy.types.Action | bpy.types.NlaStrip | None:

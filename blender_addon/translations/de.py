@@ -122,6 +122,8 @@ MESSAGES = {
     "Block {} is locked; unlock it first": "Block {} ist gesperrt; entsperren Sie ihn zuerst",
     "The length of block {} has changed since; generate the storyboard again": "Die Länge von Block {} hat sich seither geändert; erzeugen Sie das Storyboard noch einmal",
     "The action to change is gone; generate the storyboard again": "Die zu ändernde Aktion ist weg; erzeugen Sie das Storyboard noch einmal",
+    "Block {} was made for {}; select it first": "Block {} wurde für {} gemacht; wählen Sie diese Figur zuerst aus",
+    'The action "{}" of block {} is not on {}; put it back, or generate the storyboard again': "Die Aktion „{}“ von Block {} ist nicht auf {}; legen Sie sie wieder darauf, oder erzeugen Sie das Storyboard noch einmal",
     "The character of this motion is gone; generate the storyboard again": "Die Figur dieser Bewegung ist weg; erzeugen Sie das Storyboard noch einmal",
     'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be gone on from; set it back, or bake it to an action': "Der Strip „{}“ ist skaliert, wiederholt, umgekehrt oder liegt zwischen Bildern, und es kann an ihn nicht angeschlossen werden; setzen Sie ihn zurück, oder backen Sie ihn zu einer Aktion",
     "The character has no keys to go on from; choose another start": "Die Figur hat keine Keys, nach denen es weitergehen könnte; wählen Sie einen anderen Beginn",

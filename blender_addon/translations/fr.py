@@ -117,6 +117,8 @@ MESSAGES = {
     "Block {} is locked; unlock it first": "Le bloc {} est verrouillé ; déverrouillez-le d'abord",
     "The length of block {} has changed since; generate the storyboard again": "La durée du bloc {} a changé depuis ; générez à nouveau le storyboard",
     "The action to change is gone; generate the storyboard again": "L'action à changer n'est plus là ; générez à nouveau le storyboard",
+    "Block {} was made for {}; select it first": "Le bloc {} a été fait pour {} ; sélectionnez d'abord ce personnage",
+    'The action "{}" of block {} is not on {}; put it back, or generate the storyboard again': "L'action « {} » du bloc {} n'est pas sur {} ; remettez-la, ou générez à nouveau le storyboard",
     "The character of this motion is gone; generate the storyboard again": "Le personnage de ce mouvement n'est plus là ; générez à nouveau le storyboard",
     'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be gone on from; set it back, or bake it to an action': "La bande « {} » est mise à l'échelle, répétée, inversée ou entre deux images, et ne peut pas être continuée ; rétablissez-la, ou précalculez-la en une action",
     "The character has no keys to go on from; choose another start": "Le personnage n'a pas de clés à continuer ; choisissez un autre début",

@@ -37,12 +37,22 @@ def assign(obj: bpy.types.Object, action: bpy.types.Action, slot: str = "") -> N
 
     The action that it had until now stays in the file.
     """
+    _put(obj, action, _slot(action, slot) if LAYERED else None)
+
+
+def put_back(obj: bpy.types.Object, action: bpy.types.Action, slot: str) -> None:
+    """Put an action on the object as it was when `slot_of` gave this: "" is no slot at all."""
+    found = (s for s in action.slots if s.identifier == slot) if LAYERED else ()
+    _put(obj, action, next(iter(found), None))
+
+
+def _put(obj: bpy.types.Object, action: bpy.types.Action, slot: Any) -> None:
     animation = obj.animation_data_create()
     if animation.action is not None and animation.action.library is None:
         animation.action.use_fake_user = True  # without a user Blender would drop it when the file is saved
     animation.action = action
     if LAYERED:
-        animation.action_slot = _slot(action, slot)
+        animation.action_slot = slot  # Blender itself assigns one that seems to fit
 
 
 def find_action(uid: int) -> bpy.types.Action | None:
@@ -70,7 +80,7 @@ def curves(action: bpy.types.Action, slot: str = "") -> Any:
 
 
 def slot_of(obj: bpy.types.Object) -> str:
-    """Identifier of the slot that the object's action has for it; "" before 4.4."""
+    """Identifier of the slot that the object's action has for it; "" if it has none, as before 4.4."""
     animation = obj.animation_data
     slot = getattr(animation, "action_slot", None) if animation is not None else None
     return slot.identifier if slot is not None else ""
@@ -102,9 +112,12 @@ def curves_of(action: bpy.types.Action, obj: bpy.types.Object) -> list[bpy.types
 
 
 def slot_for(action: bpy.types.Action, obj: bpy.types.Object) -> Any:
-    """The action's slot that the object wears, else the one of its name, else the first for objects; or None."""
+    """The action's slot for the object, or None: of the action that it has the one that is assigned.
+
+    Of another action the one of the object's name, else the first for objects.
+    """
     animation = obj.animation_data
-    if animation is not None and animation.action == action and animation.action_slot is not None:
+    if animation is not None and animation.action == action:
         return animation.action_slot
     fitting = [slot for slot in action.slots if slot.target_id_type in ("OBJECT", "UNSPECIFIED")]
     named = [slot for slot in fitting if slot.name_display == obj.name]

@@ -8,7 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as _
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
-from . import character, edit_keys, stream
+from . import block_motion, character, edit_keys, stream
 from .edit_settings import INTERPOLATIONS
 from .request import UserError
 
@@ -55,7 +55,9 @@ class EditsAction:
         try:
             if ranged and self.frame_end < self.frame_start:
                 raise UserError(_("Frame {} is before frame {}").format(self.frame_end, self.frame_start))
-            message = self.edit(character.target(context), _action(context), *frames)
+            obj, action = character.target(context), _action(context)
+            message = self.edit(obj, action, *frames)
+            block_motion.mark(context.scene, obj, action)
         except UserError as error:
             self.report({"ERROR"}, _(str(error)))
             return {"CANCELLED"}

@@ -100,7 +100,7 @@ class KMM_OT_use_weights(Starts, bpy.types.Operator):
         return preferences.of(context) is not None
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        preferences.of(context).weights = self.name
+        preferences.choose(context, weights=self.name)
         if not stream.engine.running:
             return {"FINISHED"}
         stream.stop_engine()

@@ -13,7 +13,7 @@ from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
 from kmm.sparse import finished
 
-from . import character, edit_keys, hints, keeping
+from . import block_motion, character, edit_keys, hints, keeping
 from .asking import ask
 from .cast import Cast
 from .engine import Engine, State
@@ -280,6 +280,7 @@ class Generation:
             steps = edit_keys.refine(scene, self._cast.character.object(), action, self.request, contacts)
             trouble = finished(steps)
             self.message += f"; {trouble}" if trouble else ""
+            block_motion.mark(scene, self._cast.character.object(), action)
         if self.request.options.accept_as == "STRIP":
             keeping.to_strip(self._cast.character.object(), action)
 

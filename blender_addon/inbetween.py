@@ -6,17 +6,10 @@ import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as _
 
-from . import reading, storyboard
+from . import block_motion, storyboard
 from .kept_keys import Stretch
-from .planning import (
-    CONTEXT_SECONDS,
-    INFINITY,
-    action_of,
-    base,
-    carried,
-    read,
-    without_loop,
-)
+from .planning import CONTEXT_SECONDS, base_of, carried, read, without_loop
+from .playing import INFINITY, playing
 from .request import REACH_SECONDS, Given, Part, Request, UserError
 
 
@@ -25,11 +18,11 @@ def span(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> tuple[int, int
 
     Raises UserError.
     """
-    action = action_of(obj)
-    if obj is None or action is None:
+    source = playing(obj, scene.frame_current)
+    if obj is None or source is None:
         raise UserError("The character has no keys; key at least two poses, then fill what is between them")
-    chosen = reading.key_frames(obj, action, selected=True)
-    keys = reading.key_frames(obj, action)
+    chosen = source.keys(obj, selected=True)
+    keys = source.keys(obj)
     if 1 < len(chosen) < len(keys):
         return chosen[0], chosen[-1]
     before = [frame for frame in keys if frame <= scene.frame_current]
@@ -53,9 +46,11 @@ def between(
     given: "POSES", the keyed frames among them, or "MOTION", the motion that leads up to the first and away from the
     last. Raises UserError.
     """
-    action = action_of(obj)
-    keys = reading.key_frames(obj, action) if obj is not None and action is not None else []
-    if obj is None or action is None or not keys:
+    if obj is not None:
+        block_motion.follow(scene, obj)
+    source = playing(obj, first)
+    keys = source.keys(obj) if obj is not None and source is not None else []
+    if obj is None or source is None or not keys:
         raise UserError("The character has no keys; key at least two poses, then fill what is between them")
     if last <= first + 1:
         raise UserError(_("There is nothing to fill between frame {} and frame {}").format(first, last))
@@ -89,8 +84,8 @@ def between(
         max(1, round(REACH_SECONDS * fps)),
         without_loop(scene),
         None,
-        Given(np.array(frames) - low, read(scene, obj, action, frames)),
+        Given(np.array(frames) - low, read(scene, obj, source, frames)),
         made,
-        base(obj, action, [ends[0], *poses, ends[1]]),
-        carried(scene, action),
+        base_of(obj, source, [ends[0], *poses, ends[1]]),
+        carried(scene, source),
     )

@@ -131,9 +131,7 @@ def take_up(context: bpy.types.Context) -> None:
     """Use what was installed; a failure stays to be read."""
     global installation
     if installation is not None and installation.succeeded:
-        chosen = preferences.of(context)
-        if chosen is not None:
-            chosen.python = str(installation.python)
+        preferences.choose(context, python=str(installation.python))
         installation = None
 
 

@@ -41,6 +41,12 @@ class Stretch(NamedTuple):
     shift: int = 0
 
 
+def source_frame(frame: float, stretches: Iterable[Stretch]) -> float:
+    """The frame of the old action that comes to lie at a frame of the new one."""
+    moved = ((frame - s.shift, s) for s in stretches)
+    return next((at for at, s in moved if s.first <= at <= s.last), frame)
+
+
 def new_keys(
     frames: NDArray[np.floating], values: NDArray[np.floating] | float, names: Iterable[str] = tuple(PARTS)
 ) -> Keys:
@@ -70,6 +76,15 @@ def write(curve: bpy.types.FCurve, keys: Keys) -> None:
         points.add(len(keys["co"]))
     for name, values in keys.items():
         points.foreach_set(name, values.ravel())
+
+
+def move(curve: bpy.types.FCurve, frames: int) -> None:
+    """Let all keys of the curve come so many frames later."""
+    keys = read(curve)
+    for name in ("co", "handle_left", "handle_right"):
+        keys[name][:, 0] += frames
+    write(curve, keys)
+    curve.update()
 
 
 def join(parts: Sequence[Keys], names: Iterable[str] = tuple(PARTS)) -> Keys:

@@ -9,7 +9,7 @@ import numpy as np
 from kmm.clip import Clip
 from numpy.typing import NDArray
 
-from . import action_api, reading
+from . import action_api, bone_modes, kept_keys, reading
 from .keying import Kept, Keyer, Removed, Thinned
 from .performer import Make
 from .request import Base, Request, UserError
@@ -55,8 +55,15 @@ class Performance:
                 raise UserError("The action to change is gone; generate the storyboard again")
             action = action_api.copy_action(source, name)
             kept = Kept(base.action_uid, base.slot, base.stretches)
+            if base.shift:
+                keyed = {(c.data_path, c.index) for c in channels}
+                for curve in action_api.curves(action, base.slot):
+                    if (curve.data_path, curve.array_index) not in keyed:
+                        kept_keys.move(curve, base.shift)
             if request.made is not None:
-                self._before = reading.before_runs(obj, source, channels, request.made, request.first_frame)
+                self._before = reading.before_runs(
+                    obj, source, channels, request.made, request.first_frame, base.stretches
+                )
         action.use_fake_user = False  # until it is kept
         self._slot = base.slot if base is not None else ""
         self._channels = Channels(self._performer, self._made, self._before)
@@ -98,7 +105,9 @@ class Performance:
 
     def replace(self, clip: Clip) -> None:
         """Take the whole motion anew. Raises UserError."""
-        self._performer = self._make(self.object())
+        obj = self.object()
+        bone_modes.use(obj, self._performer.modes)  # the user may have chosen others since
+        self._performer = self._make(obj)
         self._whole.replace(Channels(self._performer, self._made, self._before)(clip))
 
     def complete(self) -> None:
@@ -123,6 +132,7 @@ class Performance:
             if self._worn is None or worn in self._own():
                 action_api.assign(obj, action, self._slot)
                 self._performer.prepare(obj)
+                bone_modes.use(obj, self._performer.modes)
             self._worn = action.session_uid
         self.shown = keyer.reached
 

@@ -6,8 +6,8 @@ that a bone map is known for) is one more entry in `KINDS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import bpy
@@ -15,7 +15,7 @@ import numpy as np
 from kmm.clip import Clip
 from numpy.typing import NDArray
 
-from . import armature
+from . import armature, bone_modes
 from .keying import Channel
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Performer:
     convert(clip): (T, len(channels)) values of consecutive stretches of the motion, which is in the armature's own
     space at the scene's rate; it continues from call to call. prepare(obj) is called once, when the action is put
     on the object. read(values, fps): the clip that such values show; follow(values): let `convert` continue from this
-    frame. Both are None where the object's keys cannot be read back.
+    frame. Both are None where the object's keys cannot be read back. modes: the rotation modes that the channels are
+    for, by the bones' names, as far as the object is to be held to them.
     """
 
     channels: Sequence[Channel]
@@ -42,6 +43,7 @@ class Performer:
     prepare: Callable[[bpy.types.Object], None] = _nothing
     read: Callable[[NDArray[np.floating], float], Clip] | None = None
     follow: Callable[[NDArray[np.floating]], None] | None = None
+    modes: Mapping[str, str] = field(default_factory=dict)
 
 
 Make = Callable[[bpy.types.Object], Performer]  #: gives a fresh performer of an object. Raises UserError.
@@ -60,10 +62,10 @@ class Kind:
 
 
 def _smpl(obj: bpy.types.Object) -> Performer:
-    converter = armature.PoseConverter(obj.data)
-    return Performer(
-        armature.channels(), converter, armature.use_quaternions, converter.inverse, converter.follow
-    )
+    modes = bone_modes.modes_of(obj)
+    converter = bone_modes.InModes(obj.data, modes)
+    channels = bone_modes.channels(modes)
+    return Performer(channels, converter, read=converter.inverse, follow=converter.follow, modes=modes)
 
 
 KINDS = [Kind(lambda scene, obj: armature.is_smpl(obj), lambda scene, obj: _smpl)]

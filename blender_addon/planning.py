@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import bpy
@@ -10,16 +10,16 @@ import numpy as np
 from bpy.app.translations import pgettext_rpt as _
 from kmm.clip import FPS, Clip
 
-from . import action_api, reading, storyboard
+from . import action_api, block_motion, reading, storyboard
 from .kept_keys import Stretch
 from .limits import taken_up
 from .performer import performer_for
 from .placing import Start
+from .playing import INFINITY, Playing, playing, playing_action, plays
 from .request import Base, Given, Options, Part, Place, Request, UserError, single
 
 CONTEXT_SECONDS = 2.0  #: of the motion around what is made, for the engine to go on from and to end in
 LEAD_SECONDS = 0.5  #: in which new motion may be led over from what was there, where all that follows is new
-INFINITY = float("inf")
 
 
 def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
@@ -45,22 +45,22 @@ def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
         return Request(_name(blocks), parts, limits[0], near, options, start, places=places)
     if len(locked) == len(blocks):
         raise UserError("All blocks are locked; unlock one to generate it anew")
+    source = _source(scene, obj, locked[0])
     made = np.ones(limits[-1] - limits[0], bool)
     stretches, poses = [], []
     for i in locked:
         block, count = blocks[i], parts[i].frames
-        if count != block.made_frames or block.action != blocks[locked[0]].action:
+        if count != block.made_frames or block.action != source.action:
             raise UserError(
                 _("Block {} is locked, but its length has changed; unlock it or set it back").format(i + 1)
             )
         made[limits[i] - limits[0] : limits[i + 1] - limits[0]] = False
-        end = block.made_start + count - 1
-        stretches.append(Stretch(block.made_start, end, limits[i] - block.made_start))
-        poses.append(read(scene, obj, block.action, range(block.made_start, end + 1)))
-    action = blocks[locked[0]].action
-    old = [b for b in blocks if b.action == action and b.made_frames]
-    low = min([limits[0], *(b.made_start for b in old)])
-    high = max([limits[-1], *(b.made_start + b.made_frames for b in old)])
+        start = block.made_start + source.shift
+        stretches.append(Stretch(start, start + count - 1, limits[i] - start))
+        poses.append(read(scene, obj, source, range(start, start + count)))
+    old = carried(scene, source)
+    low = min([limits[0], *(place.start for place in old)])
+    high = max([limits[-1], *(place.start + place.frames for place in old)])
     stretches += [Stretch(-INFINITY, low - 1), Stretch(high, INFINITY)]
     return Request(
         _name(blocks),
@@ -70,7 +70,7 @@ def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
         options,
         given=Given(np.flatnonzero(~made), _joined(poses)),
         made=made,
-        base=base(obj, action, stretches),
+        base=base_of(obj, source, stretches),
         places=places,
     )
 
@@ -102,10 +102,12 @@ def block(
         raise UserError(
             _("The length of block {} has changed since; generate the storyboard again").format(index + 1)
         )
-    first, stop = this.made_start, this.made_start + this.made_frames
+    source = _source(scene, obj, index)
+    first = this.made_start + source.shift
+    stop = first + this.made_frames
     same = [b for b in blocks if b.action == this.action and b.made_frames]
-    left = next((b for b in same if b.made_start + b.made_frames == first), None)
-    right = next((b for b in same if b.made_start == stop), None)
+    left = next((b for b in same if b.made_start + b.made_frames == this.made_start), None)
+    right = next((b for b in same if b.made_start == this.made_start + this.made_frames), None)
     seed = this.seed + new_seed
     near, context = transition(scene, this), round(CONTEXT_SECONDS * storyboard.rate(scene))
     parts, low, high = [Part(this.prompt, this.made_frames, seed)], first, stop
@@ -123,9 +125,9 @@ def block(
     frames = np.flatnonzero(~made)
     given, start = None, None
     if len(frames):
-        given = Given(frames, read(scene, obj, this.action, (frames + low).tolist()))
+        given = Given(frames, read(scene, obj, source, (frames + low).tolist()))
     else:
-        start = Start.of(read(scene, obj, this.action, [first]))
+        start = Start.of(read(scene, obj, source, [first]))
     return Request(
         _name(blocks),
         tuple(parts),
@@ -135,36 +137,46 @@ def block(
         start,
         given,
         made,
-        base(obj, this.action, [Stretch(-INFINITY, begin - 1), Stretch(end, INFINITY)]),
-        (*carried(scene, this.action), Place(this.uid, first, this.made_frames, seed)),
+        base_of(obj, source, [Stretch(-INFINITY, begin - 1), Stretch(end, INFINITY)]),
+        (*carried(scene, source), Place(this.uid, first, this.made_frames, seed)),
     )
 
 
-def carried(scene: bpy.types.Scene, action: bpy.types.Action) -> tuple[Place, ...]:
+def carried(scene: bpy.types.Scene, source: Playing) -> tuple[Place, ...]:
     """The blocks whose motion is in the action, as they are in a copy of it."""
     return tuple(
-        Place(b.uid, b.made_start, b.made_frames)
+        Place(b.uid, b.made_start + source.shift, b.made_frames)
         for b in scene.kmm.blocks
-        if b.action == action and b.made_frames
+        if b.action == source.action and b.made_frames
     )
 
 
-def action_of(obj: bpy.types.Object | None) -> bpy.types.Action | None:
-    """The action that the character has, else the one of its topmost strip."""
-    animation = obj.animation_data if obj is not None else None
-    if animation is None:
-        return None
-    if animation.action is not None:
-        return animation.action
-    strips = [strip for track in animation.nla_tracks for strip in track.strips if strip.action is not None]
-    return strips[-1].action if strips else None
+def _source(scene: bpy.types.Scene, obj: bpy.types.Object | None, index: int) -> Playing:
+    """Where a block's motion plays, on this very character. Raises UserError."""
+    if obj is None:
+        raise UserError("The character of this motion is gone; generate the storyboard again")
+    action = scene.kmm.blocks[index].action
+    source = playing_action(obj, action)
+    if source is None:
+        other = next((o for o in scene.objects if plays(o, action)), None)
+        if other is not None:
+            raise UserError(_("Block {} was made for {}; select it first").format(index + 1, other.name))
+        raise UserError(
+            _(
+                'The action "{}" of block {} is not on {}; put it back, or generate the storyboard again'
+            ).format(action.name, index + 1, obj.name)
+        )
+    block_motion.follow(scene, obj)
+    return source
 
 
 def _continued(scene: bpy.types.Scene, obj: bpy.types.Object | None, limits: Sequence[int]) -> Request:
     """After the character's last key, going on from the motion before it."""
-    blocks, action = list(scene.kmm.blocks), action_of(obj)
-    keys = reading.key_frames(obj, action) if obj is not None and action is not None else []
-    if not keys:
+    if obj is not None:
+        block_motion.follow(scene, obj)
+    blocks, source = list(scene.kmm.blocks), playing(obj, INFINITY)
+    keys = source.keys(obj) if obj is not None and source is not None else []
+    if obj is None or source is None or not keys:
         raise UserError("The character has no keys to go on from; choose another start")
     rate = storyboard.rate(scene)
     context = min(round(CONTEXT_SECONDS * rate), keys[-1] - keys[0] + 1)
@@ -185,9 +197,9 @@ def _continued(scene: bpy.types.Scene, obj: bpy.types.Object | None, limits: Seq
         max(transition(scene, blocks[0]), round(LEAD_SECONDS * rate)),
         without_loop(scene),
         None,
-        Given(np.arange(context), read(scene, obj, action, range(first, keys[-1] + 1))),
+        Given(np.arange(context), read(scene, obj, source, range(first, keys[-1] + 1))),
         made,
-        base(obj, action, [Stretch(-INFINITY, keys[-1])]),
+        base_of(obj, source, [Stretch(-INFINITY, keys[-1])]),
         tuple(places),
     )
 
@@ -218,21 +230,30 @@ def without_loop(scene: bpy.types.Scene) -> Options:
     return replace(Options.of(scene), loop=False)
 
 
-def base(obj: bpy.types.Object, action: bpy.types.Action, stretches: Sequence[Stretch]) -> Base:
+def base(
+    obj: bpy.types.Object, action: bpy.types.Action, stretches: Iterable[Stretch], shift: int = 0
+) -> Base:
     slot = action_api.slot_for(action, obj) if action_api.LAYERED else None
-    return Base(action.session_uid, "" if slot is None else slot.identifier, tuple(stretches))
+    return Base(action.session_uid, "" if slot is None else slot.identifier, tuple(stretches), shift)
+
+
+def base_of(obj: bpy.types.Object, source: Playing, stretches: Iterable[Stretch]) -> Base:
+    """What plays, with these stretches of the timeline, as it is to lie in a new action."""
+    return base(obj, source.action, source.stretches(stretches), source.shift)
 
 
 def read(
     scene: bpy.types.Scene,
     obj: bpy.types.Object | None,
-    action: bpy.types.Action | None,
+    source: Playing | None,
     frames: Sequence[int] | range,
 ) -> Clip:
-    """Poses of the character at the frames. Raises UserError."""
+    """Poses of the character at frames of the timeline; without a source, as it is posed now. Raises UserError."""
     if obj is None:
         raise UserError("The character of this motion is gone; generate the storyboard again")
-    found = reading.motion(obj, performer_for(obj), action, frames, storyboard.rate(scene))
+    action = source.action if source is not None else None
+    at = frames if source is None else [source.at(frame) for frame in frames]
+    found = reading.motion(obj, performer_for(obj), action, at, storyboard.rate(scene))
     if found is None:
         raise UserError(
             _("The motion of {} cannot be read back; use a KMM character for this").format(obj.name)
@@ -241,7 +262,7 @@ def read(
 
 
 def _where_it_stands(scene: bpy.types.Scene, obj: bpy.types.Object | None, frame: int) -> Start | None:
-    return None if obj is None else Start.of(read(scene, obj, action_of(obj), [frame]))
+    return None if obj is None else Start.of(read(scene, obj, playing(obj, frame), [frame]))
 
 
 def _joined(clips: Sequence[Clip]) -> Clip:

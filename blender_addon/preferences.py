@@ -62,7 +62,7 @@ class KMM_OT_find_engine(bpy.types.Operator):
                 {"ERROR"}, "No engine was found on this computer; install it, or choose its Python here"
             )
             return {"CANCELLED"}
-        of(context).python = str(found)
+        choose(context, python=str(found))
         return {"FINISHED"}
 
 
@@ -92,7 +92,17 @@ def get(context: bpy.types.Context) -> tuple[str, str, int]:
     preferences = of(context)
     if preferences is None:
         return "", "", 0
-    return preferences.python, preferences.weights, preferences.idle_minutes
+    python, weights = (bpy.path.abspath(path) for path in (preferences.python, preferences.weights))
+    return python, weights, preferences.idle_minutes
+
+
+def choose(context: bpy.types.Context, **values: str) -> None:
+    """Set preferences for the user, if there are any, so that they are there in the next session too."""
+    preferences = of(context)
+    if preferences is not None:
+        for name, value in values.items():
+            setattr(preferences, name, value)
+        context.preferences.is_dirty = True  # else Blender does not save them at its end
 
 
 register, unregister = bpy.utils.register_classes_factory(

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import bpy
 import numpy as np
 from kmm.clip import Clip
-from mathutils import Euler, Quaternion
 from numpy.typing import NDArray
 
 from . import action_api
+from .kept_keys import Stretch, source_frame
 from .keying import Channel
 from .performer import Performer
 from .takes import runs
@@ -19,7 +19,7 @@ QUATERNION = ".rotation_quaternion"
 
 
 def motion(
-    obj: bpy.types.Object, performer: Performer, action: bpy.types.Action, frames: Iterable[int], fps: float
+    obj: bpy.types.Object, performer: Performer, action: bpy.types.Action, frames: Iterable[float], fps: float
 ) -> Clip | None:
     """The motion at the given frames as SMPL poses in the armature's space, or None for what cannot be read."""
     if performer.read is None:
@@ -28,24 +28,20 @@ def motion(
 
 
 def values(
-    obj: bpy.types.Object, action: bpy.types.Action | None, channels: Sequence[Channel], frames: Iterable[int]
+    obj: bpy.types.Object,
+    action: bpy.types.Action | None,
+    channels: Sequence[Channel],
+    frames: Iterable[float],
 ) -> NDArray[np.float64]:
     """(T, channels) values of the channels at the frames; where there are no keys, as the pose is now."""
     curves = action_api.curves_of(action, obj) if action is not None else []
     keyed = {(c.data_path, c.array_index): c for c in curves if len(c.keyframe_points)}
     frames = list(frames)
     result = np.empty((len(frames), len(channels)))
-    turned: dict[str, list[Quaternion]] = {}
     for i, channel in enumerate(channels):
-        bone = _other_mode(obj, channel)
-        if bone is None:
-            curve = keyed.get((channel.data_path, channel.index))
-            now = obj.path_resolve(channel.data_path)[channel.index] if curve is None else 0.0
-            result[:, i] = [now if curve is None else curve.evaluate(frame) for frame in frames]
-            continue
-        if bone.name not in turned:
-            turned[bone.name] = _rotations(bone, keyed, frames)
-        result[:, i] = [rotation[channel.index] for rotation in turned[bone.name]]
+        curve = keyed.get((channel.data_path, channel.index))
+        now = obj.path_resolve(channel.data_path)[channel.index] if curve is None else 0.0
+        result[:, i] = [now if curve is None else curve.evaluate(frame) for frame in frames]
     return result
 
 
@@ -55,11 +51,22 @@ def before_runs(
     channels: Sequence[Channel],
     made: NDArray[np.bool_],
     first_frame: int,
+    stretches: Sequence[Stretch],
 ) -> dict[int, NDArray[np.float64]]:
-    """For each run of made frames, the first of all being `first_frame`, the channels' values at the frame before."""
+    """For each run of made frames, the first of all being `first_frame`, the channels' values at the frame before.
+
+    stretches: what of the action stays.
+    """
     starts = [start for start, _ in runs(made)]
-    frames = [first_frame + start - 1 for start in starts]
+    frames = [source_frame(first_frame + start - 1, stretches) for start in starts]
     return dict(zip(starts, values(obj, action, channels, frames), strict=True))
+
+
+def span(obj: bpy.types.Object, action: bpy.types.Action) -> tuple[float, float] | None:
+    """The first and the last frame at which a bone has a key; None if none has."""
+    curves = [c for c in action_api.curves_of(action, obj) if c.data_path.startswith("pose.bones")]
+    ranges = [tuple(c.range()) for c in curves if len(c.keyframe_points)]
+    return (min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else None
 
 
 def key_frames(obj: bpy.types.Object, action: bpy.types.Action, selected: bool = False) -> list[int]:
@@ -71,26 +78,3 @@ def key_frames(obj: bpy.types.Object, action: bpy.types.Action, selected: bool =
                 round(p.co.x) for p in curve.keyframe_points if not selected or p.select_control_point
             )
     return sorted(found)
-
-
-def _other_mode(obj: bpy.types.Object, channel: Channel) -> bpy.types.PoseBone | None:
-    """The bone of a quaternion channel, if it rotates in another way."""
-    if not channel.data_path.endswith(QUATERNION):
-        return None
-    bone = obj.path_resolve(channel.data_path.removesuffix(QUATERNION))
-    return None if bone.rotation_mode == "QUATERNION" else bone
-
-
-def _rotations(
-    bone: bpy.types.PoseBone, keyed: dict[tuple[str, int], bpy.types.FCurve], frames: Sequence[int]
-) -> list[Quaternion]:
-    name = "rotation_axis_angle" if bone.rotation_mode == "AXIS_ANGLE" else "rotation_euler"
-    path = f"{bone.path_from_id()}.{name}"
-    now = getattr(bone, name)
-    rows = [
-        [now[i] if (path, i) not in keyed else keyed[path, i].evaluate(frame) for i in range(len(now))]
-        for frame in frames
-    ]
-    if name == "rotation_euler":
-        return [Euler(row, bone.rotation_mode).to_quaternion() for row in rows]
-    return [Quaternion(row[1:], row[0]) for row in rows]

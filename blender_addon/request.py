@@ -42,11 +42,15 @@ class Given:
 
 @dataclass(frozen=True)
 class Base:
-    """The action that the new one begins as a copy of, and what of its keys stays."""
+    """The action that the new one begins as a copy of, and what of its keys stays.
+
+    shift: by how many frames all else in it moves in time, curves that get no keys.
+    """
 
     action_uid: int
     slot: str
     stretches: Sequence[Stretch]
+    shift: int = 0
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class Snapshot:
     def _restore_action(self, obj: bpy.types.Object) -> None:
         action = action_api.find_action(self._action_uid) if self._action_uid is not None else None
         if action is not None:
-            action_api.assign(obj, action, self._slot)
+            action_api.put_back(obj, action, self._slot)
             if action.library is None:
                 action.use_fake_user = self._fake_user
         elif obj.animation_data is not None:

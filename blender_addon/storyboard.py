@@ -6,12 +6,21 @@ import uuid
 
 import bpy
 from bpy.app.handlers import persistent
-from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+from bpy.props import (
+    BoolProperty,
+    EnumProperty,
+    FloatProperty,
+    FloatVectorProperty,
+    IntProperty,
+    PointerProperty,
+    StringProperty,
+)
 
 from . import markers
 from .limits import limits
 
 FIRST_PROMPT = "a person walks forward"
+MARKS = 8  #: by which a block's motion is known again
 OWNER = object()  #: of the subscriptions to the frame rate
 
 
@@ -94,6 +103,7 @@ class KMM_Block(bpy.types.PropertyGroup):
     action: PointerProperty(type=bpy.types.Action, options={"HIDDEN"})
     made_start: IntProperty(options={"HIDDEN"})
     made_frames: IntProperty(options={"HIDDEN"})  # 0: not made yet
+    marks: FloatVectorProperty(size=3 * MARKS, options={"HIDDEN"})  # see `block_motion`; zeros: none
 
 
 def rate(scene: bpy.types.Scene) -> float:
@@ -143,6 +153,7 @@ def split(scene: bpy.types.Scene, first: KMM_Block, second: KMM_Block, at: int, 
     Seconds stay seconds: together they are as long as before.
     """
     copy(first, second)
+    first.marks = second.marks = [0.0] * len(first.marks)
     second.locked = first.locked
     if first.unit == "FRAMES":
         first.frames, second.frames = at, frames - at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from .. import action_api, performer, planning
+from .. import action_api, performer, planning, playing
 from ..performance import Performance
 from ..request import Request, UserError
 from .writing import FromClips
@@ -51,9 +51,9 @@ def followers(scene: bpy.types.Scene, character: bpy.types.Object, request: Requ
     following: list[Performance] = []
     try:
         for obj in others:
-            base, source = request.base, planning.action_of(obj)
+            base, source = request.base, playing.action_of(obj)
             if base is not None and source is not None:
-                base = planning.base(obj, source, base.stretches)
+                base = planning.base(obj, source, base.stretches, base.shift)
             name = f"{request.name} ({obj.name})"
             following.append(Performance(scene, obj, maker(scene, obj), request, name, base))
     except UserError:
@@ -65,7 +65,7 @@ def followers(scene: bpy.types.Scene, character: bpy.types.Object, request: Requ
 
 def _wears(obj: bpy.types.Object, motion: bpy.types.Action | None) -> bool:
     """Whether the object has an action of the same frames as this motion."""
-    action = planning.action_of(obj)
+    action = playing.action_of(obj)
     return (
         action is not None and motion is not None and tuple(action.frame_range) == tuple(motion.frame_range)
     )

@@ -20,17 +20,11 @@ from kmm.retarget.rotation_modes import decode, width
 from numpy.typing import NDArray
 
 from .. import action_api
+from ..bone_modes import rotation_property
 from . import rigs
 
 Array = NDArray[np.floating]
 Curves = dict[tuple[str, int], bpy.types.FCurve]
-
-ROTATION = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
-
-
-def rotation_property(mode: str) -> str:
-    """The property of a pose bone that holds its rotation in this mode."""
-    return ROTATION.get(mode, "rotation_euler")
 
 
 def bone_path(name: str, of: str) -> str:

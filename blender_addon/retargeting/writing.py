@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import bpy
 import numpy as np
 from bpy.app.translations import pgettext_rpt as _
@@ -14,9 +12,10 @@ from kmm.retarget.rotation_modes import encode, width
 from numpy.typing import NDArray
 
 from .. import action_api
+from ..bone_modes import at_rest, rotation_property
 from ..keying import Channel, Keyer
 from . import rigs
-from .reading import bone_path, rotation_property
+from .reading import bone_path
 
 Array = NDArray[np.floating]
 
@@ -134,13 +133,9 @@ def check_can_be_keyed(obj: bpy.types.Object) -> None:
 def _channels(keys: Keys, modes: dict[str, str]) -> list[Channel]:
     found = [Channel(bone_path(name, "location"), i, name, 0.0) for name in keys.located for i in range(3)]
     for name, mode in modes.items():
-        path, rest = bone_path(name, rotation_property(mode)), _at_rest(mode)
+        path, rest = bone_path(name, rotation_property(mode)), at_rest(mode)
         found += [Channel(path, i, name, rest[i]) for i in range(width(mode))]
     return found
-
-
-def _at_rest(mode: str) -> Sequence[float]:
-    return encode(mode, np.array([[1.0, 0.0, 0.0, 0.0]]))[0].tolist()
 
 
 def _switches(obj: bpy.types.Object, bone_map: BoneMap) -> list[tuple[str, str, float]]:

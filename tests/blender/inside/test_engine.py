@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import bpy
 import pytest
@@ -111,3 +111,46 @@ def test_the_log_is_there(stream: ModuleType, scene: bpy.types.Scene) -> None:
     assert bpy.ops.kmm.show_log() == {"FINISHED"}
     lines = sys.modules[f"{PACKAGE}.engine_operators"].last_lines(stream.engine.log)
     assert any('"ready"' in line for line in lines)
+
+
+def test_what_is_chosen_outlives_the_session(
+    stream: ModuleType,
+    scene: bpy.types.Scene,
+    preferences: bpy.types.AddonPreferences,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Blender saves its preferences at its end only where somebody has said that they changed."""
+    stream.engine.close()
+    operators, install_operators, own = (
+        sys.modules[f"{PACKAGE}.{name}"] for name in ("engine_operators", "install_operators", "preferences")
+    )
+    installed = SimpleNamespace(succeeded=True, python=Path(sys.executable), close=lambda: None)
+
+    def install() -> None:
+        monkeypatch.setattr(install_operators, "installation", installed)
+        install_operators.take_up(bpy.context)
+
+    name = operators.weights_items(None, bpy.context)[0][0]
+    monkeypatch.setattr(own, "find_python", lambda chosen: Path("/some/python"))
+    for change, want in (
+        (lambda: bpy.ops.kmm.use_weights(name=name), {"weights": name}),
+        (lambda: bpy.ops.kmm.find_engine(), {"python": str(Path("/some/python"))}),
+        (install, {"python": sys.executable}),
+    ):
+        bpy.context.preferences.is_dirty = False
+        change()
+        assert {key: getattr(preferences, key) for key in want} == want
+        assert bpy.context.preferences.is_dirty
+
+
+def test_a_python_beside_the_file(
+    preferences: bpy.types.AddonPreferences, scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    """Blender's file browser gives paths relative to the file that is open."""
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    preferences.python, preferences.weights = "//env/bin/python", "//weights"
+    own = sys.modules[f"{PACKAGE}.preferences"]
+    python, weights, _ = own.get(bpy.context)
+    assert Path(python) == tmp_path / "env/bin/python" and Path(weights) == tmp_path / "weights"
+    preferences.python, preferences.weights = "", "kmm-open"
+    assert own.get(bpy.context)[:2] == ("", "kmm-open")

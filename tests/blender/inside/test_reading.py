@@ -73,7 +73,7 @@ def test_bones_in_other_rotation_modes(scene: bpy.types.Scene) -> None:
             if number != 7:
                 name = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
                 bone.keyframe_insert(name.get(bone.rotation_mode, "rotation_euler"), frame=frame)
-    found = reading.motion(obj, read, obj.animation_data.action, (1, 5, 9, 13), 30.0)
+    found = reading.motion(obj, performer.performer_for(obj), obj.animation_data.action, (1, 5, 9, 13), 30.0)
     rotations = clip.rotations.copy()
     rotations[:, 7] = rotations[-1, 7]
     assert apart(found, Clip(clip.translation, rotations)) < 1e-4

@@ -6,6 +6,7 @@ so the curves around the user's keys do too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import bpy
@@ -21,6 +22,8 @@ from .edit_motion import Array, Curve, Motion, offsets_of, performer_of, positio
 from .kept_keys import ALIGNED, FREE, Keys
 from .request import Request, UserError
 from .takes import runs
+
+Find = Callable[[], tuple[bpy.types.Object, bpy.types.Action]]  #: what is edited, or raises that it is gone
 
 BEZIER = kept_keys.KEYFRAME["interpolation"].enum_items["BEZIER"].value
 MILLIMETRE = 1e-3
@@ -47,30 +50,33 @@ def reduce_action(
 
     interpolation: "BEZIER" or "LINEAR". Raises UserError, before anything is changed.
     """
-    return finished(reduction_of(obj, action, first, last, tolerance, interpolation))
+    return finished(reduction_of(lambda: (obj, action), first, last, tolerance, interpolation))
 
 
 def reduction_of(
-    obj: bpy.types.Object,
-    action: bpy.types.Action,
-    first: int | None,
-    last: int | None,
-    tolerance: float,
-    interpolation: str,
+    find: Find, first: int | None, last: int | None, tolerance: float, interpolation: str
 ) -> Steps[Report]:
-    """`reduce_action` in many short steps. Nothing is changed before all keys of a stretch are found."""
-    motion = Motion(obj, action, first, last)
-    before, error = motion.count(), 0.0
-    positions = positions_of(motion)
-    for start, stop in motion.stretches():
-        values = unflipped(motion.performer, motion.values[start:stop])
-        sparse = yield from reduction(values, positions, tolerance, interpolation)
-        error = max(error, sparse.error)
+    """`reduce_action` in many short steps, between which the user may do anything.
+
+    So nothing of Blender's is held meanwhile, and nothing is changed before all is found.
+    """
+    motion = Motion(*find(), first, last)
+    before, read, frames = motion.count(), motion.values, (motion.first, motion.last)
+    positions, values = positions_of(motion), unflipped(motion.performer, motion.values)
+    stretches = list(motion.stretches())
+    del motion
+    found: list[SparseKeys] = []
+    for start, stop in stretches:
+        found.append((yield from reduction(values[start:stop], positions, tolerance, interpolation)))
+    motion = Motion(*find(), *frames)
+    if list(motion.stretches()) != stretches or not np.array_equal(motion.values, read):
+        raise UserError("The keys were changed while fewer were sought; Reduce Keys does it again")
+    for (start, stop), sparse in zip(stretches, found, strict=True):
         for channel, curve in motion.curves.items():
             if motion.held(channel, start, stop):
                 motion.write(channel, start, stop, _new_keys(curve, start + motion.first, sparse, channel))
     motion.finish()
-    return Report(before, motion.count(), error)
+    return Report(before, motion.count(), max((sparse.error for sparse in found), default=0.0))
 
 
 def lock_action(
@@ -117,28 +123,23 @@ def lock_action(
     return Report(before, motion.count(), float(moved[written].max(initial=0.0)))
 
 
-def refine(
-    scene: bpy.types.Scene,
-    obj: bpy.types.Object,
-    action: bpy.types.Action,
-    request: Request,
-    contacts: Array | None,
-) -> Steps[str]:
+def refine(scene: bpy.types.Scene, find: Find, request: Request, contacts: Array | None) -> Steps[str]:
     """What the scene's settings ask to be done to a motion that is kept, in many short steps; comes to "", or to a
     sentence why it cannot be done.
 
     contacts: (request.frames, 4), or None.
     """
     settings = scene.kmm.edit
+    lock, reduce = settings.lock_feet, settings.reduce_keys
+    tolerance, interpolation = settings.tolerance * MILLIMETRE, settings.interpolation
     made = np.ones(request.frames, bool) if request.made is None else request.made
     try:
         for start, stop in runs(made):
             frames = request.first_frame + start, request.first_frame + stop - 1
-            if settings.lock_feet and not request.options.in_place:  # whose feet are to slide
-                lock_action(obj, action, *frames, None if contacts is None else contacts[start:stop])
-            if settings.reduce_keys:
-                tolerance = settings.tolerance * MILLIMETRE
-                yield from reduction_of(obj, action, *frames, tolerance, settings.interpolation)
+            if lock and not request.options.in_place:  # whose feet are to slide
+                lock_action(*find(), *frames, None if contacts is None else contacts[start:stop])
+            if reduce:
+                yield from reduction_of(find, *frames, tolerance, interpolation)
     except UserError as error:
         return str(error)
     return ""

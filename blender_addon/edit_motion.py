@@ -156,6 +156,7 @@ def _quaternions(performer: Performer) -> Iterator[list[int]]:
 
 def positions_of(motion: Motion) -> Callable[[Array], Array]:
     """From values of the channels the points that a pose is judged by, in the armature's space."""
+    # nothing that is Blender's, which would not outlive an undo
     offsets, read, fps = offsets_of(motion.obj), motion.performer.read, motion.fps
 
     def positions(values: Array) -> Array:

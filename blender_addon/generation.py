@@ -11,7 +11,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
-from kmm.sparse import finished
+from kmm.sparse import Steps, finished
 
 from . import block_motion, character, edit_keys, hints, keeping
 from .asking import ask
@@ -48,6 +48,7 @@ class Generation:
         self._news: deque[Reply] = deque()  # that came from the engine and was not yet looked at
         self._takes: list[Take] = []
         self._complete = False  # the engine has sent all
+        self._steps: Steps[None] | None = None  # of keeping what has come
         self._undone = False  # what undo or redo gave back was not yet looked at
         self._fps = scene.render.fps / scene.render.fps_base
         self._heard = time.monotonic()
@@ -98,16 +99,14 @@ class Generation:
             return
         deadline = time.perf_counter() + budget
         try:
-            if engine.state is State.STARTING:
-                self.message, self._heard = "Starting the engine", time.monotonic()
-            elif engine.client is None:
-                self._end(engine.message or "The engine was stopped", failed=True)
-                return
-            else:
-                self._listen(engine, deadline)
+            if not self._complete:
+                self._hear(engine, deadline)
             left = max(0.0, deadline - time.perf_counter())
             if not self.ended and self._cast.write(left) and self._complete:
-                self._finish()
+                if self._steps is None:
+                    self._finish()
+                if self._steps is not None:
+                    self._keep_on(deadline)
         except Removed:
             self.cancel("Ended: what was being keyed is gone (undone or deleted)")
 
@@ -115,6 +114,12 @@ class Generation:
         """End the engine's work on it; keep the keys that are there, or have everything as it was before."""
         if self.ended:
             return
+        steps, self._steps = self._steps, None
+        if steps is not None and not restore:  # all has come, only its keys are still many
+            with suppress(Removed):
+                finished(self._keeping(refined=False))
+                self.ended = True
+                return
         self._cancel_request()
         if restore:
             self._cast.character.forget()
@@ -148,7 +153,7 @@ class Generation:
         self.catch_up()
         self.pending = False
         try:
-            self._keep()
+            finished(self._keeping())
         except Removed:
             raise UserError("The take is gone: what was keyed has been undone or deleted") from None
 
@@ -167,6 +172,8 @@ class Generation:
     def after_undo(self) -> None:
         """Undo or redo may have taken back keys that were written since, or how it ended: see `catch_up`."""
         self._cast.invalidate()
+        if self._steps is not None:  # what they have read may be gone
+            self._steps = self._keeping()
         self._undone = True
         self.pending = self.ended and self._complete and len(self._takes) > 1 and self._unkept()
 
@@ -186,7 +193,7 @@ class Generation:
             with suppress(Removed):
                 self._cast.all(Performance.end)
                 if self._complete:
-                    self._keep()
+                    finished(self._keeping())
 
     def _unkept(self) -> bool:
         """Whether what it made is there, as it was before it was kept."""
@@ -198,6 +205,14 @@ class Generation:
 
     def _scene(self) -> bpy.types.Scene | None:
         return next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
+
+    def _hear(self, engine: Engine, deadline: float) -> None:
+        if engine.state is State.STARTING:
+            self.message, self._heard = "Starting the engine", time.monotonic()
+        elif engine.client is None:
+            self._end(engine.message or "The engine was stopped", failed=True)
+        else:
+            self._listen(engine, deadline)
 
     def _listen(self, engine: Engine, deadline: float) -> None:
         client = engine.client
@@ -262,27 +277,44 @@ class Generation:
     def _finish(self) -> None:
         """All is there and shown."""
         self._cast.all(Performance.finish)
-        self.ended, self.progress, self.seconds_left = True, 1.0, None
+        self.progress, self.seconds_left = 1.0, None
         if len(self._takes) > 1:
-            self.pending = True
+            self.ended = self.pending = True
             done = _("Done: {} takes of {} frames to choose from")
             self.message = done.format(len(self._takes), self._cast.character.length)
         else:
-            self._keep()
+            self._steps = self._keeping()
 
-    def _keep(self) -> None:
-        scene, action = self._scene(), self._cast.character.action()
+    def _keeping(self, refined: bool = True) -> Steps[None]:
+        """Keep what is there, in many short steps: to reduce keys takes longer than a redraw may."""
+        scene, trouble = self._scene(), ""
+        if scene is not None and refined:
+            contacts = self._takes[self.shown].clip().contacts
+            self.message = "Refining the keys"
+            trouble = yield from edit_keys.refine(scene, self._kept, self.request, contacts)
+            scene = self._scene()
+        obj, action = self._kept()
         self._cast.all(Performance.keep)
         self.message = _("Done: {} frames").format(self._cast.character.length)
+        self.message += f"; {_(trouble)}" if trouble else ""
         if scene is not None:
             keeping.note(scene, self.request, action, self.shown)
-            contacts = self._takes[self.shown].clip().contacts
-            steps = edit_keys.refine(scene, self._cast.character.object(), action, self.request, contacts)
-            trouble = finished(steps)
-            self.message += f"; {trouble}" if trouble else ""
-            block_motion.mark(scene, self._cast.character.object(), action)
+            block_motion.mark(scene, obj, action)
         if self.request.options.accept_as == "STRIP":
-            keeping.to_strip(self._cast.character.object(), action)
+            keeping.to_strip(obj, action)
+
+    def _kept(self) -> tuple[bpy.types.Object, bpy.types.Action]:
+        return self._cast.character.object(), self._cast.character.action()
+
+    def _keep_on(self, deadline: float) -> None:
+        """Go on keeping what is there; then it has ended."""
+        assert self._steps is not None
+        try:
+            next(self._steps)
+            while time.perf_counter() < deadline:
+                next(self._steps)
+        except StopIteration:
+            self._steps, self.ended = None, True
 
     def _end(self, reason: str, failed: bool = False) -> None:
         """It ends before all is there; what is there stays."""

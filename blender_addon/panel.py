@@ -63,7 +63,7 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
     def _draw_progress(self, column: bpy.types.UILayout) -> None:
         generation = stream.generation
         done, total = generation.frames_done, generation.frames_total
-        text = _("{} / {} frames").format(done, total) if done else _(generation.message)
+        text = _("{} / {} frames").format(done, total) if 0 < done < total else _(generation.message)
         if generation.seconds_left is not None and generation.seconds_left >= 1:
             text += _(", {:.0f} s left").format(generation.seconds_left)
         column.progress(factor=max(generation.progress, done / total / max(1, generation.takes)), text=text)

@@ -97,6 +97,10 @@ MESSAGES = {
     "Waiting for the engine": "Warten auf die Engine",
     "Starting the engine": "Die Engine startet",
     "Generating": "Wird erzeugt",
+    "Refining the keys": "Die Keys werden überarbeitet",
+    "The keys were changed while fewer were sought; Reduce Keys does it again": (
+        "Die Keys wurden geändert, während weniger gesucht wurden; Keys verringern macht es noch einmal"
+    ),
     "Interrupted": "Unterbrochen",
     "Cancelled": "Abgebrochen",
     "Rejected": "Verworfen",

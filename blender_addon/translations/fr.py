@@ -92,6 +92,10 @@ MESSAGES = {
     "Waiting for the engine": "En attente du moteur",
     "Starting the engine": "Démarrage du moteur",
     "Generating": "Génération",
+    "Refining the keys": "Les clés sont affinées",
+    "The keys were changed while fewer were sought; Reduce Keys does it again": (
+        "Les clés ont été modifiées pendant qu'on en cherchait moins ; Réduire les clés recommence"
+    ),
     "Interrupted": "Interrompu",
     "Cancelled": "Annulé",
     "Rejected": "Rejeté",

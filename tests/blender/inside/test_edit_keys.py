@@ -16,7 +16,7 @@ from kmm.clip import Clip
 from kmm.foot_lock import standing
 from kmm.skeleton import JOINT_INDEX, STANDING_HEIGHT, UPRIGHT
 
-from .helpers import curves, joint_positions
+from .helpers import begin, curves, joint_positions, step_until
 from .install import PACKAGE
 
 action_api, armature, character, edit_keys, kept_keys, keying, request = (
@@ -297,3 +297,54 @@ def test_motions_are_refined_when_they_are_kept(stream: ModuleType, scene: bpy.t
     moved = np.linalg.norm(joint_positions(scene, obj, range(1, 61)) - plain, axis=-1)
     rest = np.setdiff1d(np.arange(22), LEGS)
     assert moved[:, rest].max() <= 0.005 + 1e-5
+
+
+def refining(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """A motion that has come whole, and whose keys are being reduced."""
+    scene.kmm.edit.reduce_keys = True
+    begin(stream, "a person walks forward", 4.0, 1)
+    step_until(stream, lambda: stream.generation.message == "Refining the keys")
+
+
+def test_keys_are_reduced_in_passes_between_which_blender_goes_on(
+    stream: ModuleType, scene: bpy.types.Scene
+) -> None:
+    refining(stream, scene)
+    obj, passes = scene.kmm.character, 0
+    before = len(curves(obj)[0].keyframe_points)
+    while stream.running():
+        assert len(curves(obj)[0].keyframe_points) == before  # all at once, in the end
+        stream.tick()
+        passes += 1
+    assert passes > 5 and len(curves(obj)[0].keyframe_points) < before
+    assert stream.generation.message.startswith("Done") and not stream.generation.failed
+
+
+@pytest.mark.parametrize("meanwhile", ["undo", "edit", "delete", "stop", "cancel"])
+def test_whatever_happens_while_keys_are_reduced_nothing_is_lost(
+    stream: ModuleType, scene: bpy.types.Scene, meanwhile: str
+) -> None:
+    refining(stream, scene)
+    obj = scene.kmm.character
+    before = len(curves(obj)[0].keyframe_points)
+    stream.tick()
+    if meanwhile == "undo":  # whose handler this is: all references to Blender's data may be gone
+        stream.generation.after_undo()
+    elif meanwhile == "edit":
+        curves(obj)[0].keyframe_points[7].co.y += 0.5
+    elif meanwhile == "delete":
+        bpy.data.objects.remove(obj)
+    else:
+        stream.cancel(restore=meanwhile == "cancel")
+    step_until(stream, lambda: not stream.running())
+    said = stream.generation.message
+    if meanwhile == "undo":
+        assert said.startswith("Done") and len(curves(obj)[0].keyframe_points) < before
+    elif meanwhile == "edit":
+        assert "Reduce Keys does it again" in said and len(curves(obj)[0].keyframe_points) == before
+    elif meanwhile == "delete":
+        assert "gone" in said
+    elif meanwhile == "stop":
+        assert said.startswith("Done") and len(curves(obj)[0].keyframe_points) == before
+    else:
+        assert not bpy.data.actions and not [o for o in bpy.data.objects if o.type == "ARMATURE"]

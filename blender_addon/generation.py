@@ -12,7 +12,7 @@ from bpy.app.translations import pgettext_rpt as _
 from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
 
-from . import character, edit_keys, hints, keeping
+from . import action_api, character, edit_keys, hints, keeping
 from .asking import ask
 from .cast import Cast
 from .engine import Engine, State
@@ -38,6 +38,7 @@ class Generation:
         self.message = "Waiting for the engine"  #: what is happening, or how it ended; one line
         self.ended = False
         self.failed = False
+        self.held = ""  #: why nothing is written now, one line; "" where it is
         self.pending = False
         self.shown = 0  #: the take that the character shows
         self.progress = 0.0  #: share of the engine's work that is done
@@ -96,6 +97,9 @@ class Generation:
         if self.ended:
             return
         deadline = time.perf_counter() + budget
+        self.hold(self._cast.tweaked())
+        if self.held:
+            return
         try:
             if engine.state is State.STARTING:
                 self.message, self._heard = "Starting the engine", time.monotonic()
@@ -109,6 +113,12 @@ class Generation:
                 self._finish()
         except Removed:
             self.cancel("Ended: what was being keyed is gone (undone or deleted)")
+
+    def hold(self, reason: str) -> None:
+        """Nothing can be written now, if there is a reason; what the engine sends can wait."""
+        if reason:
+            self._heard = time.monotonic()
+        self.held = reason
 
     def cancel(self, reason: str = "Cancelled", restore: bool = False) -> None:
         """End the engine's work on it; keep the keys that are there, or have everything as it was before."""
@@ -128,6 +138,7 @@ class Generation:
 
     def show(self, take: int) -> None:
         """Put another of the takes that wait on the character. Raises UserError."""
+        self._check_not_held()
         clip = self._takes[take].clip()
 
         def show(performance: Performance) -> None:
@@ -144,6 +155,7 @@ class Generation:
 
     def accept(self) -> None:
         """Keep the take that is shown, and forget the others. Raises UserError."""
+        self._check_not_held()
         self.catch_up()
         self.pending = False
         try:
@@ -174,8 +186,13 @@ class Generation:
 
         Several takes wait again, what was not wanted goes, and all else is kept.
         """
-        undone, self._undone = self._undone, False
-        if not undone or not self.ended or not self._unkept():
+        if not self._undone or not self.ended:
+            return
+        self.hold(self._cast.tweaked())
+        if self.held:
+            return
+        self._undone = False
+        if not self._unkept():
             return
         if self.pending:
             self.show(self.shown)
@@ -186,6 +203,10 @@ class Generation:
                 self._cast.all(Performance.end)
                 if self._complete:
                     self._keep()
+
+    def _check_not_held(self) -> None:
+        if tweaked := self._cast.tweaked():
+            raise UserError(tweaked)
 
     def _unkept(self) -> bool:
         """Whether what it made is there, as it was before it was kept."""
@@ -308,5 +329,5 @@ def _check_can_be_animated(obj: bpy.types.Object) -> None:
         raise UserError(
             _("{} is linked from another file; make a library override of it first").format(obj.name)
         )
-    if obj.animation_data is not None and obj.animation_data.use_tweak_mode:
-        raise UserError(_("{} is in the NLA editor's tweak mode; leave it (Tab) first").format(obj.name))
+    if tweaked := action_api.tweaked(obj):
+        raise UserError(tweaked)

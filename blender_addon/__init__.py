@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     block_operators,
+    character,
     edit_operators,
     edit_panel,
     engine_operators,
@@ -29,6 +30,7 @@ MODULES = (
     engine_operators,
     install_operators,
     settings,
+    character,
     storyboard,
     operators,
     block_operators,

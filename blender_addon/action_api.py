@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import bpy
+from bpy.app.translations import pgettext_rpt as _
 
 LAYERED = hasattr(bpy.types, "ActionSlot")
 
@@ -53,6 +54,19 @@ def _put(obj: bpy.types.Object, action: bpy.types.Action, slot: Any) -> None:
     animation.action = action
     if LAYERED:
         animation.action_slot = slot  # Blender itself assigns one that seems to fit
+
+
+def tweaked(obj: bpy.types.Object) -> str:
+    """Why no action can be put on the object, if it is in the NLA's tweak mode; else ""."""
+    if obj.animation_data is None or not obj.animation_data.use_tweak_mode:
+        return ""
+    return _("{} is in the NLA editor's tweak mode; leave it (Tab) first").format(obj.name)
+
+
+def leave_tweak_mode(obj: bpy.types.Object) -> None:
+    """Let the object have its own action again, and not that of a strip, if it is in the NLA's tweak mode."""
+    if tweaked(obj):
+        obj.animation_data.use_tweak_mode = False
 
 
 def find_action(uid: int) -> bpy.types.Action | None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import bpy
 
+from . import action_api
 from .keying import Removed
 from .performance import Performance
 from .performer import followers_of, maker
@@ -47,6 +48,12 @@ class Cast:
             for follower in self._followers:
                 with suppress(Removed, UserError):
                     do(follower)
+
+    def tweaked(self) -> str:
+        """Why nothing can be put on one of them, which is in the NLA's tweak mode; "" where none is."""
+        uids = {performance.object_uid for performance in (self.character, *self._followers)}
+        reasons = (action_api.tweaked(obj) for obj in bpy.data.objects if obj.session_uid in uids)
+        return next(filter(None, reasons), "")
 
     def complete(self) -> None:
         """All has come."""

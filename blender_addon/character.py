@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 import bpy
+from bpy.app.handlers import persistent
 
 from . import armature, mannequin, performer
 
@@ -68,6 +69,24 @@ def _all_or_nothing() -> Iterator[None]:
     except Exception:
         bpy.data.batch_remove({each for kind in kinds for each in kind} - before)
         raise
+
+
+@persistent
+def _forget_deleted(scene: bpy.types.Scene, graph: bpy.types.Depsgraph | None = None) -> None:
+    """Let the settings not keep a character that was deleted in the view."""
+    if graph is None or not graph.id_type_updated("COLLECTION"):
+        return
+    chosen = scene.kmm.character
+    if chosen is not None and chosen.name not in scene.objects:
+        scene.kmm.character = None
+
+
+def register() -> None:
+    bpy.app.handlers.depsgraph_update_post.append(_forget_deleted)
+
+
+def unregister() -> None:
+    bpy.app.handlers.depsgraph_update_post.remove(_forget_deleted)
 
 
 def _collection(context: bpy.types.Context) -> bpy.types.Collection:

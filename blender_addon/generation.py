@@ -13,7 +13,7 @@ from kmm.client import Client, ClientError
 from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
 from kmm.sparse import Steps, finished
 
-from . import block_motion, character, edit_keys, hints, keeping
+from . import action_api, block_motion, character, edit_keys, hints, keeping
 from .asking import ask
 from .cast import Cast
 from .engine import Engine, State
@@ -39,6 +39,7 @@ class Generation:
         self.message = "Waiting for the engine"  #: what is happening, or how it ended; one line
         self.ended = False
         self.failed = False
+        self.held = ""  #: why nothing is written now, one line; "" where it is
         self.pending = False
         self.shown = 0  #: the take that the character shows
         self.progress = 0.0  #: share of the engine's work that is done
@@ -98,6 +99,9 @@ class Generation:
         if self.ended:
             return
         deadline = time.perf_counter() + budget
+        self.hold(self._cast.tweaked())
+        if self.held:
+            return
         try:
             if not self._complete:
                 self._hear(engine, deadline)
@@ -109,6 +113,12 @@ class Generation:
                     self._keep_on(deadline)
         except Removed:
             self.cancel("Ended: what was being keyed is gone (undone or deleted)")
+
+    def hold(self, reason: str) -> None:
+        """Nothing can be written now, if there is a reason; what the engine sends can wait."""
+        if reason:
+            self._heard = time.monotonic()
+        self.held = reason
 
     def cancel(self, reason: str = "Cancelled", restore: bool = False) -> None:
         """End the engine's work on it; keep the keys that are there, or have everything as it was before."""
@@ -134,6 +144,7 @@ class Generation:
 
     def show(self, take: int) -> None:
         """Put another of the takes that wait on the character. Raises UserError."""
+        self._check_not_held()
         clip = self._takes[take].clip()
 
         def show(performance: Performance) -> None:
@@ -150,6 +161,7 @@ class Generation:
 
     def accept(self) -> None:
         """Keep the take that is shown, and forget the others. Raises UserError."""
+        self._check_not_held()
         self.catch_up()
         self.pending = False
         try:
@@ -182,8 +194,13 @@ class Generation:
 
         Several takes wait again, what was not wanted goes, and all else is kept.
         """
-        undone, self._undone = self._undone, False
-        if not undone or not self.ended or not self._unkept():
+        if not self._undone or not self.ended:
+            return
+        self.hold(self._cast.tweaked())
+        if self.held:
+            return
+        self._undone = False
+        if not self._unkept():
             return
         if self.pending:
             self.show(self.shown)
@@ -194,6 +211,10 @@ class Generation:
                 self._cast.all(Performance.end)
                 if self._complete:
                     finished(self._keeping())
+
+    def _check_not_held(self) -> None:
+        if tweaked := self._cast.tweaked():
+            raise UserError(tweaked)
 
     def _unkept(self) -> bool:
         """Whether what it made is there, as it was before it was kept."""
@@ -343,5 +364,5 @@ def _check_can_be_animated(obj: bpy.types.Object) -> None:
         raise UserError(
             _("{} is linked from another file; make a library override of it first").format(obj.name)
         )
-    if obj.animation_data is not None and obj.animation_data.use_tweak_mode:
-        raise UserError(_("{} is in the NLA editor's tweak mode; leave it (Tab) first").format(obj.name))
+    if tweaked := action_api.tweaked(obj):
+        raise UserError(tweaked)

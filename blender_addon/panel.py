@@ -32,7 +32,7 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
         column.use_property_decorate = False
         self._draw_character(context, column)
         if stream.running():
-            self._draw_progress(layout.column())
+            self._draw_progress(context, layout.column())
         elif stream.pending():
             self._draw_takes(layout.column())
         else:
@@ -60,11 +60,13 @@ class VIEW3D_PT_kmm(Sidebar, bpy.types.Panel):
             for i, part in enumerate(generation.message.split("; ")):
                 paragraph(column, context, part, "ERROR" if generation.failed and i == 0 else "NONE")
 
-    def _draw_progress(self, column: bpy.types.UILayout) -> None:
+    def _draw_progress(self, context: bpy.types.Context, column: bpy.types.UILayout) -> None:
         generation = stream.generation
         done, total = generation.frames_done, generation.frames_total
         text = _("{} / {} frames").format(done, total) if 0 < done < total else _(generation.message)
-        if generation.seconds_left is not None and generation.seconds_left >= 1:
+        if generation.held:
+            paragraph(column, context, generation.held, "INFO")
+        elif generation.seconds_left is not None and generation.seconds_left >= 1:
             text += _(", {:.0f} s left").format(generation.seconds_left)
         column.progress(factor=max(generation.progress, done / total / max(1, generation.takes)), text=text)
         row = column.row(align=True)

@@ -44,6 +44,7 @@ class Snapshot:
 
     def _restore_action(self, obj: bpy.types.Object) -> None:
         action = action_api.find_action(self._action_uid) if self._action_uid is not None else None
+        action_api.leave_tweak_mode(obj)
         if action is not None:
             action_api.put_back(obj, action, self._slot)
             if action.library is None:

@@ -25,8 +25,8 @@ IDLE_SECONDS = 1.0  #: between two looks whether an idle engine still lives
 WRITE_SHARE = 0.2  #: of the time between two looks that may go into taking and writing keys,
 MAX_WRITE_SECONDS = 0.02  #: but no more than so many seconds
 REDRAW_SECONDS = 0.1  #: between two redraws of the panel
-#: While one of these runs, no undo step may be made: it would hold a transform that may yet be cancelled.
-TRANSFORM_PREFIX = "TRANSFORM_OT_"
+#: While an operator with one of these options runs, no undo step may be made: what it does may yet be cancelled.
+HOLDING = {"UNDO", "UNDO_GROUPED", "BLOCKING"}
 
 engine = Engine()
 generation: Generation | None = None
@@ -91,11 +91,11 @@ def wait() -> Generation:
     return generation
 
 
-def cancel(restore: bool = False) -> None:
+def cancel(restore: bool = False, reason: str = "Cancelled") -> None:
     """End the generation that is running, if one is; keep its keys, or have everything as it was before."""
     if running():
         assert generation is not None
-        generation.cancel(restore=restore)
+        generation.cancel(reason, restore)
 
 
 def running() -> bool:
@@ -108,14 +108,19 @@ def pending() -> bool:
 
 
 def settle() -> bool:
-    """Accept the take that is on the character, if takes wait: before something new begins. Gives whether it did."""
+    """Accept the take that is on the character, if takes wait: before something new begins. Gives whether it did.
+
+    Raises UserError.
+    """
     if not pending():
         return False
     assert generation is not None
     try:
         generation.accept()
-    except UserError:  # it is gone, which settles it as well
-        return False
+    except UserError:
+        if pending():
+            raise
+        return False  # it is gone, which settles it as well
     return True
 
 
@@ -128,24 +133,34 @@ def watch() -> None:
 
 def tick() -> float | None:
     """Look after everything that runs once; gives the seconds until the next look, None for never."""
-    engine.poll()
-    if running():
-        assert generation is not None
+    try:
+        engine.poll()
+        _look_after_generation()
+        _redraw()
+    except Exception:  # a mistake of ours must leave neither a generation that never ends nor no timer
+        traceback.print_exc()
         try:
-            generation.step(engine, _budget())
-        except Exception:  # a mistake of ours must not leave a generation that never ends
+            cancel(reason="Ended by an error in the add-on, which the system console shows")
+        except Exception:
             traceback.print_exc()
-            generation.cancel("Ended by an error in the add-on, which the system console shows")
-    elif generation is not None:
-        with suppress(UserError):  # gone, and nothing to choose from
-            generation.catch_up()
-        if _to_announce and not _transforming():
-            engine.ask_memory()
-            _announce()
-    _redraw()
     if running() or engine.busy or _to_announce:
         return TICK_SECONDS
     return IDLE_SECONDS if engine.running else None
+
+
+def _look_after_generation() -> None:
+    if generation is None:
+        return
+    if _rendering():  # data that is changed meanwhile can crash Blender
+        generation.hold(_("Waiting until the render is done"))
+    elif running():
+        generation.step(engine, _budget())
+    else:
+        with suppress(UserError):  # gone, and nothing to choose from
+            generation.catch_up()
+        if _to_announce and not _dragging():
+            engine.ask_memory()
+            _announce()
 
 
 def _budget() -> float:
@@ -178,9 +193,18 @@ def report(message: str, failed: bool) -> None:
             bpy.ops.kmm.report("INVOKE_DEFAULT", message=message, failed=failed)
 
 
-def _transforming() -> bool:
+def _rendering() -> bool:
+    return bpy.app.is_job_running("RENDER")
+
+
+def _dragging() -> bool:
     windows = bpy.context.window_manager.windows
-    return any(m.bl_idname.startswith(TRANSFORM_PREFIX) for w in windows for m in w.modal_operators)
+    return any(holds(operator) for window in windows for operator in window.modal_operators)
+
+
+def holds(operator: bpy.types.Operator) -> bool:
+    """Whether the operator, while it runs, holds what is not yet to be undone; those that only watch do not."""
+    return bool(HOLDING & operator.bl_options)
 
 
 def _redraw() -> None:
@@ -202,6 +226,8 @@ def redraw(*editors: str) -> None:
 
 @persistent
 def _before_load(*_: object) -> None:
+    global _to_announce
+    _to_announce = False  # in the other file there is nothing of it to undo
     if generation is not None:
         generation.abandon()
 

@@ -126,8 +126,8 @@ def check_can_be_keyed(obj: bpy.types.Object) -> None:
         raise ValueError(
             _("{} is linked from another file; make a library override of it first").format(obj.name)
         )
-    if obj.animation_data is not None and obj.animation_data.use_tweak_mode:
-        raise ValueError(_("{} is in the NLA editor's tweak mode; leave it (Tab) first").format(obj.name))
+    if tweaked := action_api.tweaked(obj):
+        raise ValueError(tweaked)
 
 
 def _channels(keys: Keys, modes: dict[str, str]) -> list[Channel]:

@@ -95,6 +95,7 @@ MESSAGES = {
     "Make the motion between the first and the last selected key anew, as the prompt of the active block says. The motion before and after stays": "Die Bewegung zwischen dem ersten und dem letzten ausgewählten Key neu erzeugen, wie der Prompt des aktiven Blocks sagt. Die Bewegung davor und danach bleibt",
     "Generate another motion for this block, with the next seed; the rest stays as it is": "Für diesen Block mit dem nächsten Startwert eine andere Bewegung erzeugen; der Rest bleibt, wie er ist",
     "Waiting for the engine": "Warten auf die Engine",
+    "Waiting until the render is done": "Warten, bis das Rendern fertig ist",
     "Starting the engine": "Die Engine startet",
     "Generating": "Wird erzeugt",
     "Refining the keys": "Die Keys werden überarbeitet",

@@ -90,6 +90,7 @@ MESSAGES = {
     "Make the motion between the first and the last selected key anew, as the prompt of the active block says. The motion before and after stays": "Générer à nouveau le mouvement entre la première et la dernière clé sélectionnée, selon le texte du bloc actif. Le mouvement avant et après reste",
     "Generate another motion for this block, with the next seed; the rest stays as it is": "Générer un autre mouvement pour ce bloc, avec la graine suivante ; le reste ne change pas",
     "Waiting for the engine": "En attente du moteur",
+    "Waiting until the render is done": "En attente de la fin du rendu",
     "Starting the engine": "Démarrage du moteur",
     "Generating": "Génération",
     "Refining the keys": "Les clés sont affinées",

@@ -210,6 +210,47 @@ def test_opening_another_file_in_mid_generation_is_clean(
     assert not bpy.data.actions
 
 
+def test_a_file_opened_in_mid_generation_gets_no_undo_step(
+    stream: ModuleType, scene: bpy.types.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a motion that is not in it."""
+    announced: list[bool] = []
+    monkeypatch.setattr(stream, "_announce", lambda: announced.append(True))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "other.blend"))
+    begin_long(stream)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "other.blend"))
+    for _ in range(3):
+        stream.tick()
+    assert not stream._to_announce and not announced
+
+
+def test_a_character_that_is_deleted_is_forgotten(
+    stream: ModuleType, scene: bpy.types.Scene, tmp_path: Path
+) -> None:
+    """The panel names it no more, and it is not in the file; undo brings it back."""
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=0.5, seed=1)
+    bpy.context.preferences.edit.use_global_undo = True
+    obj = scene.kmm.character
+    name = obj.name
+    moved = bpy.data.collections.new("Elsewhere")
+    scene.collection.children.link(moved)
+    moved.objects.link(obj)
+    next(c for c in obj.users_collection if c != moved).objects.unlink(obj)
+    bpy.context.view_layer.update()
+    assert scene.kmm.character == obj
+    bpy.ops.ed.undo_push(message="before")
+    with bpy.context.temp_override(selected_objects=[obj, *obj.children]):
+        bpy.ops.object.delete()
+    bpy.ops.ed.undo_push(message="Delete")
+    bpy.context.view_layer.update()
+    assert scene.kmm.character is None
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "without.blend"), copy=True)
+    with bpy.data.libraries.load(str(tmp_path / "without.blend")) as (there, _):
+        assert name not in there.objects
+    bpy.ops.ed.undo()
+    assert bpy.context.scene.kmm.character.name == name
+
+
 @pytest.mark.parametrize("what", ["action", "armature"])
 def test_deleting_what_is_being_keyed_ends_it(stream: ModuleType, scene: bpy.types.Scene, what: str) -> None:
     begin_long(stream)

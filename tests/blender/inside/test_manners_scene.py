@@ -186,6 +186,145 @@ def test_a_step_of_mid_stream_is_gone_back_to(
     assert not bpy.data.actions and not bpy.data.armatures
 
 
+def in_tweak_mode(obj: bpy.types.Object) -> bpy.types.AnimData:
+    """As Tab in the NLA editor has it, with a strip of the object's own."""
+    animation = obj.animation_data_create()
+    if not animation.nla_tracks:
+        own = bpy.data.actions.new("on a strip")
+        animation.nla_tracks.new().strips.new("on a strip", 1, own)
+    animation.nla_tracks[0].select = animation.nla_tracks[0].strips[0].select = True
+    animation.use_tweak_mode = True
+    assert animation.use_tweak_mode and animation.is_property_readonly("action")
+    return animation
+
+
+@pytest.mark.parametrize("when", ["before any key", "in mid-stream"])
+def test_tweak_mode_is_waited_for(stream: ModuleType, scene: bpy.types.Scene, when: str) -> None:
+    """While it lasts nothing can be put on the character, which is said; then all comes."""
+    if when == "in mid-stream":
+        begin_and_key(stream, 20.0)
+    else:
+        begin(stream, PROMPT, 20.0, 1)
+    obj = scene.kmm.character
+    animation = in_tweak_mode(obj)
+    shown = stream.generation.frames_done
+    for _ in range(100):
+        stream.tick()
+    assert stream.running() and stream.generation.frames_done == shown
+    assert "tweak mode; leave it (Tab) first" in stream.generation.held
+    animation.use_tweak_mode = False
+    step_until(stream, lambda: not stream.running())
+    assert complete(obj, 600) and not stream.generation.held and not stream.generation.failed
+
+
+@pytest.mark.parametrize("restore", [True, False])
+def test_cancelled_in_tweak_mode(stream: ModuleType, scene: bpy.types.Scene, restore: bool) -> None:
+    """Which is left then, to have on the character what is kept or what was there before."""
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1)
+    obj = scene.kmm.character
+    before, motion = obj.animation_data.action, motion_of(obj)
+    begin_and_key(stream, 600.0)
+    animation = in_tweak_mode(obj)
+    stream.tick()
+    assert bpy.ops.kmm.cancel(restore=restore) == {"FINISHED"}
+    assert not stream.running() and not animation.use_tweak_mode
+    if restore:
+        assert animation.action == before
+        np.testing.assert_array_equal(motion_of(obj), motion)
+    else:
+        kept = stream.generation.frames_kept
+        assert complete(obj, kept) and 0 < kept < 18000
+
+
+def test_takes_wait_in_tweak_mode(stream: ModuleType, scene: bpy.types.Scene) -> None:
+    """A plain sentence says what to do to accept one; all can be rejected, which leaves it."""
+    scene.kmm.accept_as = "STRIP"
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1, takes=2)
+    obj = scene.kmm.character
+    animation = in_tweak_mode(obj)
+    for choose in (bpy.ops.kmm.take_show, bpy.ops.kmm.take_accept, bpy.ops.kmm.generate):
+        with pytest.raises(RuntimeError, match="tweak mode; leave it"):
+            choose()
+        assert stream.pending()
+    animation.use_tweak_mode = False
+    assert bpy.ops.kmm.take_show() == {"FINISHED"}
+    in_tweak_mode(obj)
+    assert bpy.ops.kmm.take_reject() == {"FINISHED"}
+    assert scene.kmm.character is None and {a.name for a in bpy.data.actions} == {"on a strip"}
+
+
+def test_keys_wait_for_a_render(
+    stream: ModuleType, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data that is changed while Blender renders can crash it; and no undo step is made then."""
+    rendering = [False]
+    monkeypatch.setattr(stream, "_rendering", lambda: rendering[0])
+    obj = begin_and_key(stream, 20.0)
+    shown = motion_of(obj)
+    rendering[0] = True
+    for _ in range(100):
+        stream.tick()
+    assert stream.running() and stream.generation.held == "Waiting until the render is done"
+    np.testing.assert_array_equal(motion_of(obj), shown)
+    rendering[0] = False
+    step_until(stream, lambda: not stream.running())
+    assert complete(obj, 600) and not stream.generation.held
+    rendering[0] = True
+    turn(stream)
+    assert stream._to_announce
+    rendering[0] = False
+    turn(stream)
+    assert not stream._to_announce
+
+
+@pytest.mark.parametrize("where", ["step", "end", "poll", "catch_up", "redraw"])
+def test_the_timer_outlives_any_mistake(
+    stream: ModuleType, scene: bpy.types.Scene, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Which is shown on the console; the next motion comes as ever."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("ours")
+
+    shown: list[str] = []
+    monkeypatch.setattr(stream.traceback, "print_exc", lambda: shown.append(where))
+    begin_and_key(stream, 600.0)
+    generation = stream.generation
+    with monkeypatch.context() as patch:
+        if where in ("step", "end"):
+            patch.setattr(generation, "step", fail)
+        if where == "end":
+            patch.setattr(generation, "_end", fail)
+        if where == "catch_up":
+            generation.cancel()
+            patch.setattr(generation, "catch_up", fail)
+        if where == "poll":
+            patch.setattr(stream.engine, "poll", fail)
+        if where == "redraw":
+            patch.setattr(stream, "_redraw", fail)
+        assert stream.tick() is not None and shown
+    until_idle(stream)
+    turn(stream)
+    assert bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=1) == {"FINISHED"}
+
+
+def test_no_undo_step_lands_within_what_is_being_dragged(stream: ModuleType) -> None:
+    """Blender's own tools that hold what may yet be cancelled are told by their options, not by their names."""
+    for name, holds in (
+        ("transform.translate", True),
+        ("mesh.bevel", True),
+        ("mesh.loopcut_slide", True),
+        ("pose.push", True),
+        ("pose.breakdown", True),
+        ("sculpt.brush_stroke", True),
+        ("screen.animation_play", False),
+        ("render.render", False),
+        ("kmm.report", False),
+    ):
+        group, _, call = name.partition(".")
+        assert stream.holds(getattr(getattr(bpy.ops, group), call)) == holds, name
+
+
 def test_the_user_animates_the_same_character(stream: ModuleType, scene: bpy.types.Scene) -> None:
     """Another action on it, keys of the user's own and edit mode: the stream ends on the action that it began."""
     obj = begin_and_key(stream, 60.0)

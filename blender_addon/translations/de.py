@@ -26,9 +26,11 @@ MESSAGES = {
     "Never change this block's motion: what is generated around it joins on to it": "Die Bewegung dieses Blocks nie "
     "ändern: was um ihn herum erzeugt wird, schließt an ihn an",
     "Transition": "Übergang",
-    "How much of the motion on each side of this block may be bent when the block is generated anew, so that it "
-    "joins on": "Wie viel von der Bewegung zu beiden Seiten gebogen werden darf, wenn der Block neu erzeugt wird, "
-    "damit er anschließt",
+    "How much of the motion may be bent on each side of a seam, where this block is made anew and meets motion that "
+    "stays. Blocks that are made together join by themselves; if several are made beside locked ones, the longest of "
+    "theirs counts for all": "Wie viel von der Bewegung zu beiden Seiten einer Naht gebogen werden darf, wo dieser "
+    "Block neu gemacht wird und auf Bewegung trifft, die bleibt. Blöcke, die zusammen gemacht werden, schließen von "
+    "selbst an; werden mehrere neben gesperrten gemacht, gilt der längste ihrer Übergänge für alle",
     "Add Block": "Block hinzufügen",
     "Add a block after the active one": "Nach dem aktiven Block einen weiteren hinzufügen",
     "Remove Block": "Block entfernen",

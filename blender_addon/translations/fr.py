@@ -26,9 +26,11 @@ MESSAGES = {
     "Never change this block's motion: what is generated around it joins on to it": "Ne jamais changer le mouvement de ce "
     "bloc : ce qui est généré autour s'y raccorde",
     "Transition": "Transition",
-    "How much of the motion on each side of this block may be bent when the block is generated anew, so that it "
-    "joins on": "Combien du mouvement de chaque côté peut être infléchi quand le bloc est généré à nouveau, pour qu'il "
-    "se raccorde",
+    "How much of the motion may be bent on each side of a seam, where this block is made anew and meets motion that "
+    "stays. Blocks that are made together join by themselves; if several are made beside locked ones, the longest of "
+    "theirs counts for all": "Quelle part du mouvement peut être infléchie de chaque côté d'un raccord, là où ce bloc "
+    "est refait et rejoint un mouvement qui reste. Les blocs faits ensemble se raccordent d'eux-mêmes ; si plusieurs "
+    "sont faits à côté de blocs verrouillés, la plus longue de leurs transitions vaut pour tous",
     "Add Block": "Ajouter un bloc",
     "Add a block after the active one": "Ajouter un bloc après le bloc actif",
     "Remove Block": "Supprimer le bloc",

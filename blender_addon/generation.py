@@ -252,7 +252,7 @@ class Generation:
             self.message += f"; {trouble}" if trouble else ""
             block_motion.mark(scene, self._cast.character.object(), action)
         if self.request.options.accept_as == "STRIP":
-            keeping.to_strip(self._cast.character.object(), action)
+            self._cast.character.to_strip()
 
     def _end(self, reason: str, failed: bool = False) -> None:
         """It ends before all is there; what is there stays."""

@@ -10,7 +10,7 @@ import numpy as np
 from kmm.clip import Clip
 from numpy.typing import NDArray
 
-from . import action_api, bone_modes, kept_keys, reading
+from . import action_api, bone_modes, keeping, kept_keys, reading
 from .keying import Kept, Keyer, Removed, Thinned
 from .performer import Performer
 from .request import Base, Request, UserError
@@ -141,6 +141,10 @@ class Performance:
         if self._live is None:
             self._whole.tag()
         self._remove_live()
+
+    def to_strip(self) -> None:
+        """Move the motion from the armature to a strip of its NLA, and put back what the armature had before."""
+        keeping.to_strip(self.object(), self.action(), *self._snapshot.worn())
 
     def end(self) -> None:
         """Nothing more comes: leave only keys that hold a pose."""

@@ -126,7 +126,7 @@ def test_locked_blocks_stay_when_all_is_generated(scene: bpy.types.Scene, made: 
 def test_transitions_are_of_the_new_blocks_beside_locked_ones(
     stream: ModuleType, scene: bpy.types.Scene, locked: tuple[int, ...], counts: tuple[int, ...]
 ) -> None:
-    """The engine takes one length for all: the longest. Where nothing stays, that of a loop's end, the last block's."""
+    """The engine takes one length for all: the longest. Where nothing stays, the last block's, for a loop."""
     board(scene, *BOARD, ("a person waves", 2.0))
     bpy.ops.kmm.generate()
     blocks, lengths = scene.kmm.blocks, (0.5, 0.2, 0.9, 0.3)

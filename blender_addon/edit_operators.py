@@ -1,4 +1,4 @@
-"""Reduce Keys and Lock Feet, as operators on the character's action. The work is in `edit_keys`."""
+"""Reduce Keys and Lock Feet, as operators on the action that the character plays. The work is in `edit_keys`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import bpy
 from bpy.app.translations import pgettext_rpt as _
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty
 
-from . import block_motion, character, edit_keys, stream
+from . import block_motion, character, edit_keys, playing, stream
 from .edit_settings import INTERPOLATIONS
 from .request import UserError
 
@@ -34,7 +34,7 @@ class EditsAction:
         if context.scene is None or stream.running() or stream.pending():
             cls.poll_message_set(_("A motion is being generated, or takes wait to be accepted"))
             return False
-        if _action(context) is None:
+        if playing.action_of(character.target(context)) is None:
             cls.poll_message_set(_("The character has no action; generate a motion first"))
             return False
         return True
@@ -55,9 +55,12 @@ class EditsAction:
         try:
             if ranged and self.frame_end < self.frame_start:
                 raise UserError(_("Frame {} is before frame {}").format(self.frame_end, self.frame_start))
-            obj, action = character.target(context), _action(context)
-            message = self.edit(obj, action, *frames)
-            block_motion.mark(context.scene, obj, action)
+            obj = character.target(context)
+            found = playing.playing(obj, context.scene.frame_current)
+            if ranged:
+                frames = tuple(frame - found.shift for frame in frames)
+            message = self.edit(obj, found.action, *frames)
+            block_motion.mark(context.scene, obj, found.action)
         except UserError as error:
             self.report({"ERROR"}, _(str(error)))
             return {"CANCELLED"}
@@ -126,11 +129,6 @@ class KMM_OT_lock_feet(EditsAction, bpy.types.Operator):
             return _("No foot slides that generated keys hold; nothing was changed")
         text = _("Feet locked; the legs moved by up to {:.0f} mm, nothing else did")
         return text.format(report.largest / edit_keys.MILLIMETRE)
-
-
-def _action(context: bpy.types.Context) -> bpy.types.Action | None:
-    obj = character.target(context)
-    return obj.animation_data.action if obj is not None and obj.animation_data is not None else None
 
 
 register, unregister = bpy.utils.register_classes_factory((KMM_OT_reduce_keys, KMM_OT_lock_feet))

@@ -322,7 +322,7 @@ class Generation:
             keeping.note(scene, self.request, action, self.shown)
             block_motion.mark(scene, obj, action)
         if self.request.options.accept_as == "STRIP":
-            keeping.to_strip(obj, action)
+            self._cast.character.to_strip()
 
     def _kept(self) -> tuple[bpy.types.Object, bpy.types.Action]:
         return self._cast.character.object(), self._cast.character.action()

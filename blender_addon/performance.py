@@ -9,7 +9,7 @@ import numpy as np
 from kmm.clip import Clip
 from numpy.typing import NDArray
 
-from . import action_api, bone_modes, kept_keys, reading
+from . import action_api, bone_modes, keeping, kept_keys, reading
 from .keying import Kept, Keyer, Removed, Thinned
 from .performer import Make
 from .request import Base, Request, UserError
@@ -146,6 +146,10 @@ class Performance:
     def keep(self) -> None:
         """Let it stay in the file when another motion takes its place."""
         self.action().use_fake_user = True
+
+    def to_strip(self) -> None:
+        """Move the motion from the armature to a strip of its NLA, and put back what the armature had before."""
+        keeping.to_strip(self.object(), self.action(), *self._snapshot.worn())
 
     def end(self) -> None:
         """Nothing more comes: keep what came, and only keys that hold a pose."""

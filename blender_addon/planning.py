@@ -39,9 +39,10 @@ def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
         Place(block.uid, start, part.frames, None if i in locked else block.seed)
         for i, (block, part, start) in enumerate(zip(blocks, parts, limits[:-1], strict=True))
     )
-    options, near = Options.of(scene), transition(scene, blocks[0])
+    options = Options.of(scene)
     if not locked:
         start = _where_it_stands(scene, obj, limits[0]) if settings.place == "HERE" else None
+        near = transition(scene, blocks[-1])  # of a loop, whose end is bent
         return Request(_name(blocks), parts, limits[0], near, options, start, places=places)
     if len(locked) == len(blocks):
         raise UserError("All blocks are locked; unlock one to generate it anew")
@@ -66,7 +67,7 @@ def whole(scene: bpy.types.Scene, obj: bpy.types.Object | None) -> Request:
         _name(blocks),
         parts,
         limits[0],
-        max(1, near),
+        max(1, *(transition(scene, blocks[i]) for i in _beside(locked, len(blocks)))),
         options,
         given=Given(np.flatnonzero(~made), _joined(poses)),
         made=made,
@@ -202,6 +203,11 @@ def _continued(scene: bpy.types.Scene, obj: bpy.types.Object | None, limits: Seq
         base_of(obj, source, [Stretch(-INFINITY, keys[-1])]),
         tuple(places),
     )
+
+
+def _beside(locked: Sequence[int], count: int) -> list[int]:
+    """Of so many blocks those next to a locked one. The engine takes one transition for all their seams."""
+    return [i for i in range(count) if i not in locked and {i - 1, i + 1} & set(locked)]
 
 
 def _parts(blocks: Sequence[storyboard.KMM_Block], limits: Sequence[int]) -> tuple[Part, ...]:

@@ -125,7 +125,7 @@ def _read(obj: bpy.types.Object, found: bpy.types.Action | bpy.types.NlaStrip) -
     if not plain or shift != round(shift):
         raise UserError(
             _(
-                'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be gone on from; set it '
+                'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be worked on; set it '
                 "back, or bake it to an action"
             ).format(strip.name)
         )

@@ -93,7 +93,12 @@ class KMM_Settings(bpy.types.PropertyGroup):
         description="What a motion becomes when it is kept",
         items=(
             ("ACTION", "Action", "An action of its own, on the character"),
-            ("STRIP", "NLA Strip", "An action of its own, as a strip on a track of the character's NLA"),
+            (
+                "STRIP",
+                "NLA Strip",
+                "An action of its own, as a strip on a track of the character's NLA. The action that was active "
+                "stays active; if it would hide the motion, it becomes a strip below",
+            ),
         ),
     )
     edit: PointerProperty(type=KMM_EditSettings)

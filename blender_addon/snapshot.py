@@ -24,6 +24,11 @@ class Snapshot:
         self._pose = {bone.name: [_plain(getattr(bone, name)) for name in POSE] for bone in obj.pose.bones}
         self._switches = {bone.name: _numbers(bone) for bone in obj.pose.bones}
 
+    def worn(self) -> tuple[bpy.types.Action | None, str]:
+        """The action that the character had, if it still exists, and the identifier of its slot."""
+        action = action_api.find_action(self._action_uid) if self._action_uid is not None else None
+        return action, self._slot
+
     def restore(self) -> None:
         """Action, pose and frame as they were, as far as the character is still there."""
         scene = next((s for s in bpy.data.scenes if s.session_uid == self._scene_uid), None)
@@ -43,10 +48,10 @@ class Snapshot:
                         bone[key] = value
 
     def _restore_action(self, obj: bpy.types.Object) -> None:
-        action = action_api.find_action(self._action_uid) if self._action_uid is not None else None
         action_api.leave_tweak_mode(obj)
+        action, slot = self.worn()
         if action is not None:
-            action_api.put_back(obj, action, self._slot)
+            action_api.put_back(obj, action, slot)
             if action.library is None:
                 action.use_fake_user = self._fake_user
         elif obj.animation_data is not None:

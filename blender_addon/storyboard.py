@@ -90,8 +90,9 @@ class KMM_Block(bpy.types.PropertyGroup):
     )
     transition: FloatProperty(
         name="Transition",
-        description="How much of the motion on each side of this block may be bent when the block is generated "
-        "anew, so that it joins on",
+        description="How much of the motion may be bent on each side of a seam, where this block is made anew and "
+        "meets motion that stays. Blocks that are made together join by themselves; if several are made beside "
+        "locked ones, the longest of theirs counts for all",
         default=0.3,
         min=0.0,
         max=2.0,

@@ -140,8 +140,8 @@ def _draw_block(layout: bpy.types.UILayout, context: bpy.types.Context, block: s
     row.prop(block, "frames" if block.unit == "FRAMES" else "seconds", text="")
     row.prop(block, "unit", text="")
     column.prop(block, "seed")
+    column.prop(block, "transition")
     if block.made_frames and block.action is not None:
-        column.prop(block, "transition")
         row = column.split(factor=0.6, align=True)
         row.operator("kmm.regenerate_block", icon="FILE_REFRESH")
         row.operator("kmm.regenerate_block", text="Another").new_seed = True

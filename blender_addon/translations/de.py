@@ -26,9 +26,11 @@ MESSAGES = {
     "Never change this block's motion: what is generated around it joins on to it": "Die Bewegung dieses Blocks nie "
     "ändern: was um ihn herum erzeugt wird, schließt an ihn an",
     "Transition": "Übergang",
-    "How much of the motion on each side of this block may be bent when the block is generated anew, so that it "
-    "joins on": "Wie viel von der Bewegung zu beiden Seiten gebogen werden darf, wenn der Block neu erzeugt wird, "
-    "damit er anschließt",
+    "How much of the motion may be bent on each side of a seam, where this block is made anew and meets motion that "
+    "stays. Blocks that are made together join by themselves; if several are made beside locked ones, the longest of "
+    "theirs counts for all": "Wie viel von der Bewegung zu beiden Seiten einer Naht gebogen werden darf, wo dieser "
+    "Block neu gemacht wird und auf Bewegung trifft, die bleibt. Blöcke, die zusammen gemacht werden, schließen von "
+    "selbst an; werden mehrere neben gesperrten gemacht, gilt der längste ihrer Übergänge für alle",
     "Add Block": "Block hinzufügen",
     "Add a block after the active one": "Nach dem aktiven Block einen weiteren hinzufügen",
     "Remove Block": "Block entfernen",
@@ -130,7 +132,7 @@ MESSAGES = {
     "Block {} was made for {}; select it first": "Block {} wurde für {} gemacht; wählen Sie diese Figur zuerst aus",
     'The action "{}" of block {} is not on {}; put it back, or generate the storyboard again': "Die Aktion „{}“ von Block {} ist nicht auf {}; legen Sie sie wieder darauf, oder erzeugen Sie das Storyboard noch einmal",
     "The character of this motion is gone; generate the storyboard again": "Die Figur dieser Bewegung ist weg; erzeugen Sie das Storyboard noch einmal",
-    'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be gone on from; set it back, or bake it to an action': "Der Strip „{}“ ist skaliert, wiederholt, umgekehrt oder liegt zwischen Bildern, und es kann an ihn nicht angeschlossen werden; setzen Sie ihn zurück, oder backen Sie ihn zu einer Aktion",
+    'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be worked on; set it back, or bake it to an action': "Der Strip „{}“ ist skaliert, wiederholt, umgekehrt oder liegt zwischen Bildern, und lässt sich nicht bearbeiten; setzen Sie ihn zurück, oder backen Sie ihn zu einer Aktion",
     "The character has no keys to go on from; choose another start": "Die Figur hat keine Keys, nach denen es weitergehen könnte; wählen Sie einen anderen Beginn",
     "The character has no keys; key at least two poses, then fill what is between them": "Die Figur hat keine Keys; setzen Sie mindestens zwei Posen, dann füllen Sie, was dazwischen liegt",
     "There is no key on both sides of the current frame; select the keys to fill between": "Es gibt nicht auf beiden Seiten des aktuellen Bildes einen Key; wählen Sie die Keys aus, zwischen denen gefüllt werden soll",
@@ -145,8 +147,7 @@ MESSAGES = {
     "Keep As": "Behalten als",
     "What a motion becomes when it is kept": "Was aus einer Bewegung wird, die behalten wird",
     "An action of its own, on the character": "Eine eigene Aktion auf der Figur",
-    "An action of its own, as a strip on a track of the character's NLA": "Eine eigene Aktion, als Strip auf einer Spur "
-    "im NLA der Figur",
+    "An action of its own, as a strip on a track of the character's NLA. The action that was active stays active; if it would hide the motion, it becomes a strip below": "Eine eigene Aktion, als Strip auf einer Spur im NLA der Figur. Die Aktion, die aktiv war, bleibt aktiv; würde sie die Bewegung verdecken, wird sie ein Strip darunter",
     "Show Take": "Take zeigen",
     "Put another take on the character": "Einen anderen Take auf die Figur bringen",
     "Accept": "Annehmen",

@@ -26,9 +26,11 @@ MESSAGES = {
     "Never change this block's motion: what is generated around it joins on to it": "Ne jamais changer le mouvement de ce "
     "bloc : ce qui est généré autour s'y raccorde",
     "Transition": "Transition",
-    "How much of the motion on each side of this block may be bent when the block is generated anew, so that it "
-    "joins on": "Combien du mouvement de chaque côté peut être infléchi quand le bloc est généré à nouveau, pour qu'il "
-    "se raccorde",
+    "How much of the motion may be bent on each side of a seam, where this block is made anew and meets motion that "
+    "stays. Blocks that are made together join by themselves; if several are made beside locked ones, the longest of "
+    "theirs counts for all": "Quelle part du mouvement peut être infléchie de chaque côté d'un raccord, là où ce bloc "
+    "est refait et rejoint un mouvement qui reste. Les blocs faits ensemble se raccordent d'eux-mêmes ; si plusieurs "
+    "sont faits à côté de blocs verrouillés, la plus longue de leurs transitions vaut pour tous",
     "Add Block": "Ajouter un bloc",
     "Add a block after the active one": "Ajouter un bloc après le bloc actif",
     "Remove Block": "Supprimer le bloc",
@@ -125,7 +127,7 @@ MESSAGES = {
     "Block {} was made for {}; select it first": "Le bloc {} a été fait pour {} ; sélectionnez d'abord ce personnage",
     'The action "{}" of block {} is not on {}; put it back, or generate the storyboard again': "L'action « {} » du bloc {} n'est pas sur {} ; remettez-la, ou générez à nouveau le storyboard",
     "The character of this motion is gone; generate the storyboard again": "Le personnage de ce mouvement n'est plus là ; générez à nouveau le storyboard",
-    'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be gone on from; set it back, or bake it to an action': "La bande « {} » est mise à l'échelle, répétée, inversée ou entre deux images, et ne peut pas être continuée ; rétablissez-la, ou précalculez-la en une action",
+    'The strip "{}" is scaled, repeated, reversed or between frames, and cannot be worked on; set it back, or bake it to an action': "La bande « {} » est mise à l'échelle, répétée, inversée ou entre deux images, et ne peut pas être modifiée ; rétablissez-la, ou précalculez-la en une action",
     "The character has no keys to go on from; choose another start": "Le personnage n'a pas de clés à continuer ; choisissez un autre début",
     "The character has no keys; key at least two poses, then fill what is between them": "Le personnage n'a pas de clés ; posez au moins deux poses clés, puis remplissez l'intervalle",
     "There is no key on both sides of the current frame; select the keys to fill between": "Il n'y a pas de clé des deux côtés de l'image actuelle ; sélectionnez les clés entre lesquelles remplir",
@@ -140,8 +142,7 @@ MESSAGES = {
     "Keep As": "Garder comme",
     "What a motion becomes when it is kept": "Ce que devient un mouvement que l'on garde",
     "An action of its own, on the character": "Une action à part, sur le personnage",
-    "An action of its own, as a strip on a track of the character's NLA": "Une action à part, en bande sur une piste NLA "
-    "du personnage",
+    "An action of its own, as a strip on a track of the character's NLA. The action that was active stays active; if it would hide the motion, it becomes a strip below": "Une action à part, en bande sur une piste NLA du personnage. L'action qui était active le reste ; si elle cachait le mouvement, elle devient une bande au-dessous",
     "Show Take": "Montrer la prise",
     "Put another take on the character": "Mettre une autre prise sur le personnage",
     "Accept": "Accepter",

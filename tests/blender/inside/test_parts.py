@@ -15,8 +15,9 @@ from .helpers import curves, frames_of, joint_positions
 from .install import PACKAGE
 from .test_storyboard import board
 
-action_api, performer, reading = (
-    importlib.import_module(f"{PACKAGE}.{name}") for name in ("action_api", "performer", "reading")
+action_api, performer, planning, reading = (
+    importlib.import_module(f"{PACKAGE}.{name}")
+    for name in ("action_api", "performer", "planning", "reading")
 )
 BOARD = (("a person walks forward", 2.0), ("a person sits down", 2.0), ("a person jumps", 2.0))
 
@@ -108,6 +109,33 @@ def test_locked_blocks_stay_when_all_is_generated(scene: bpy.types.Scene, made: 
     shifted = values(made, range(1, round(6.5 * fps) + 1))
     np.testing.assert_array_equal(shifted[round(2.5 * fps) :][: 2 * fps], before[2 * fps : 4 * fps])
     assert frames_of(made) == list(range(1, round(6.5 * fps) + 1))
+
+
+@pytest.mark.parametrize(
+    ("locked", "counts"),
+    [
+        ((1,), (0, 2)),
+        ((0,), (1,)),
+        ((2,), (1, 3)),
+        ((0, 1), (2,)),
+        ((0, 1, 3), (2,)),
+        ((1, 3), (0, 2)),
+        ((), (3,)),
+    ],
+)
+def test_transitions_are_of_the_new_blocks_beside_locked_ones(
+    stream: ModuleType, scene: bpy.types.Scene, locked: tuple[int, ...], counts: tuple[int, ...]
+) -> None:
+    """The engine takes one length for all: the longest. Where nothing stays, the last block's, for a loop."""
+    board(scene, *BOARD, ("a person waves", 2.0))
+    bpy.ops.kmm.generate()
+    blocks, lengths = scene.kmm.blocks, (0.5, 0.2, 0.9, 0.3)
+    for block, length in zip(blocks, lengths, strict=True):
+        block.transition = length
+    for index in locked:
+        blocks[index].locked = True
+    request = planning.whole(scene, scene.kmm.character)
+    assert request.reach == round(max(lengths[i] for i in counts) * 30)
 
 
 @pytest.mark.parametrize(

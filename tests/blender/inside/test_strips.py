@@ -160,3 +160,84 @@ def test_a_strip_that_plays_otherwise_is_refused(
             call()
         assert len(str(error.value).strip().splitlines()) == 1
     assert set(bpy.data.actions) == actions
+
+
+def keyed_by_hand(obj: bpy.types.Object, path: str) -> bpy.types.Action:
+    """An action of the user's own that is active."""
+    target = obj.path_resolve(path.rpartition(".")[0]) if "." in path else obj
+    for frame, value in ((1, 0.0), (50, 0.5)):
+        setattr(target, path.rpartition(".")[2], (value, 0.2, 1.0))
+        target.keyframe_insert(path.rpartition(".")[2], frame=frame)
+    return obj.animation_data.action
+
+
+@pytest.mark.parametrize("blend", ["REPLACE", "ADD"])
+def test_an_action_that_hides_nothing_is_active_again(
+    stream: ModuleType, scene: bpy.types.Scene, blend: str
+) -> None:
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=3)
+    obj = scene.kmm.character
+    want = joint_positions(scene, obj, range(1, 31)) - np.array(obj.location)
+    scene.frame_set(1)
+    obj.animation_data.action = None
+    own = keyed_by_hand(obj, "location" if blend == "REPLACE" else 'pose.bones["head"].location')
+    obj.animation_data.action_blend_type = blend
+    slot = action_api.slot_of(obj)
+    scene.kmm.accept_as = "STRIP"
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=3)
+    assert obj.animation_data.action == own and action_api.slot_of(obj) == slot
+    assert [len(track.strips) for track in tracks(obj)] == [1]
+    if blend == "REPLACE":
+        for frame in (1, 30):
+            (joints,) = joint_positions(scene, obj, [frame])
+            np.testing.assert_allclose(joints - np.array(obj.location), want[frame - 1], atol=1e-4)
+    assert bpy.ops.kmm.reduce_keys.poll()
+
+
+def test_an_action_that_would_hide_the_strip_goes_below_it(
+    stream: ModuleType, scene: bpy.types.Scene
+) -> None:
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=3)
+    obj = scene.kmm.character
+    want = joint_positions(scene, obj, range(1, 31))
+    obj.animation_data.action = None
+    own = keyed_by_hand(obj, 'pose.bones["pelvis"].location')
+    before = joint_positions(scene, obj, range(1, 61))
+    scene.frame_set(1)
+    scene.kmm.accept_as = "STRIP"
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=3)
+    assert obj.animation_data.action is None
+    below, above = tracks(obj)
+    assert below.strips[0].action == own and below.name == own.name and above.name == "KMM"
+    np.testing.assert_allclose(joint_positions(scene, obj, range(1, 31)), want, atol=1e-4)
+    above.mute = True
+    for bone in obj.pose.bones:
+        bone.rotation_quaternion = (1, 0, 0, 0)
+    found = joint_positions(scene, obj, range(1, 61))
+    np.testing.assert_allclose(found[:, 0], before[:, 0], atol=1e-5)
+    # and the next one has nothing more to put below
+    above.mute = False
+    bpy.ops.kmm.generate(prompt=PROMPT, seconds=1.0, seed=4)
+    assert len(tracks(obj)) == 3
+
+
+@pytest.mark.parametrize("operator", ["reduce_keys", "lock_feet"])
+def test_what_is_kept_as_a_strip_can_be_edited(
+    scene: bpy.types.Scene, obj: bpy.types.Object, operator: str
+) -> None:
+    """At the frames at which it plays."""
+    (strip,) = tracks(obj)[0].strips
+    before = joint_positions(scene, obj, range(101, 161))
+    edit = getattr(bpy.ops.kmm, operator)
+    more = {"tolerance": 100.0} if operator == "reduce_keys" else {}
+    assert edit.poll() and edit(frame_start=120, frame_end=140, **more) == {"FINISHED"}
+    assert (strip.frame_start, strip.frame_end) == (101, 160)
+    after = joint_positions(scene, obj, range(101, 161))
+    changed = np.flatnonzero(np.abs(after - before).max(axis=(1, 2)) > 1e-5) + 101
+    assert len(changed) or operator == "lock_feet"  # of feet that do not slide
+    assert set(changed) <= set(range(120, 141))
+    strip.scale = 2.0
+    with pytest.raises(RuntimeError, match="is scaled, repeated, reversed"):
+        edit()
+    tracks(obj)[0].mute = True
+    assert not edit.poll()

@@ -334,8 +334,10 @@ def test_kept_as_a_strip(
         bpy.ops.kmm.take_accept()
     (action,) = set(bpy.data.actions) - before
     animation = obj.animation_data
-    assert animation.action is None and len(animation.nla_tracks) == 1
-    (strip,) = animation.nla_tracks[0].strips
+    # the action that was active would hide it, and is a strip below
+    assert animation.action is None and len(animation.nla_tracks) == 2
+    (below,), (strip,) = (track.strips for track in animation.nla_tracks)
+    assert {below.action} == before and animation.nla_tracks[1].name == "KMM"
     assert strip.action == action and strip.influence == 1.0
     assert (strip.frame_start, strip.frame_end) == (11, 40) == tuple(strip.action.frame_range)
     found = []

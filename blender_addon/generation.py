@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from contextlib import suppress
 
 import bpy
 from bpy.app.translations import pgettext_rpt as _
-from kmm.client import Client, ClientError
-from kmm.protocol import Done, Error, Frames, Progress, ProtocolError, Reply
+from kmm.protocol import Done, Error, Frames, Progress, Reply
 from kmm.sparse import Steps, finished
 
 from . import action_api, block_motion, character, edit_keys, hints, keeping
-from .asking import ask
 from .cast import Cast
+from .conversation import Conversation
 from .engine import Engine, State
 from .keying import Removed
 from .performance import Performance
@@ -23,7 +21,6 @@ from .request import Request, UserError
 from .takes import Take
 
 WRITE_SECONDS = 0.008  #: of key writing at one step, so that the interface stays alive
-SILENCE_SECONDS = 300.0  #: a request of which nothing is heard for so long is given up
 
 
 class Generation:
@@ -44,15 +41,12 @@ class Generation:
         self.shown = 0  #: the take that the character shows
         self.progress = 0.0  #: share of the engine's work that is done
         self.seconds_left: float | None = None
-        self._request_id: str | None = None
-        self._client: Client | None = None
-        self._news: deque[Reply] = deque()  # that came from the engine and was not yet looked at
         self._takes: list[Take] = []
         self._complete = False  # the engine has sent all
         self._steps: Steps[None] | None = None  # of keeping what has come
         self._undone = False  # what undo or redo gave back was not yet looked at
         self._fps = scene.render.fps / scene.render.fps_base
-        self._heard = time.monotonic()
+        self._conversation = Conversation(request, self._fps)
 
         obj = character.target(context)
         if obj is not None:
@@ -117,7 +111,7 @@ class Generation:
     def hold(self, reason: str) -> None:
         """Nothing can be written now, if there is a reason; what the engine sends can wait."""
         if reason:
-            self._heard = time.monotonic()
+            self._conversation.wait()
         self.held = reason
 
     def cancel(self, reason: str = "Cancelled", restore: bool = False) -> None:
@@ -130,7 +124,7 @@ class Generation:
                 finished(self._keeping(refined=False))
                 self.ended = True
                 return
-        self._cancel_request()
+        self._conversation.cancel()
         if restore:
             self._cast.character.forget()
         self._end(reason)
@@ -139,7 +133,7 @@ class Generation:
         """End the engine's work, and leave the scene alone: it is about to go."""
         self.pending = False
         if not self.ended:
-            self._cancel_request()
+            self._conversation.cancel()
             self.ended, self.message = True, "Ended: another file was opened"
 
     def show(self, take: int) -> None:
@@ -229,44 +223,19 @@ class Generation:
 
     def _hear(self, engine: Engine, deadline: float) -> None:
         if engine.state is State.STARTING:
-            self.message, self._heard = "Starting the engine", time.monotonic()
-        elif engine.client is None:
-            self._end(engine.message or "The engine was stopped", failed=True)
-        else:
-            self._listen(engine, deadline)
-
-    def _listen(self, engine: Engine, deadline: float) -> None:
-        client = engine.client
-        assert client is not None
+            self.message = "Starting the engine"
         try:
-            if self._request_id is None:
-                self._ask(client)
-            if not self._news:
-                self._news.extend(client.poll())
-            while self._news and not self.ended:
-                event = self._news.popleft()
-                if event.request_id == self._request_id:
-                    self._take(event)
-                if time.perf_counter() > deadline:
-                    break
-        except ProtocolError as error:
-            self._end(error.message, failed=True)
-            return
-        except ClientError:
-            engine.fail("The engine stopped unexpectedly")
-            self._end(engine.message, failed=True)
-            return
-        if time.monotonic() - self._heard > SILENCE_SECONDS:
-            self._cancel_request()
-            self._end("The engine has sent nothing for too long", failed=True)
-
-    def _ask(self, client: Client) -> None:
-        options = self.request.options
-        self._takes = [Take(self.request, client.welcome.fps, self._fps) for _ in range(options.takes)]
-        self._client, self._request_id = client, ask(client, self.request, self._fps)
+            for reply in self._conversation.replies(engine, deadline):
+                self._take(reply)
+                if self.ended:
+                    return
+        except UserError as error:
+            self._end(str(error), failed=True)
 
     def _take(self, event: Reply) -> None:
-        self._heard = time.monotonic()
+        if not self._takes:
+            fps = self._conversation.fps
+            self._takes = [Take(self.request, fps, self._fps) for _ in range(self.request.options.takes)]
         if isinstance(event, Frames):
             take = self._takes[event.sample]
             clip = take.push(event.translation, event.rotations, event.contacts)
@@ -289,11 +258,6 @@ class Generation:
             if self._takes[self.shown].adjusted:
                 whole = self._takes[self.shown].clip()
                 self._cast.all(lambda performance: performance.replace(whole))
-
-    def _cancel_request(self) -> None:
-        if self._client is not None and self._request_id is not None:
-            with suppress(ClientError):
-                self._client.cancel(self._request_id)
 
     def _finish(self) -> None:
         """All is there and shown."""

@@ -9,6 +9,7 @@ and draws the motions.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def main() -> None:
         from kmm.preview import film_strip_sheet
 
         film_strip_sheet(list(strips.values()), list(strips), options.picture, count=12)
+    sys.stdout.flush()
+    os._exit(0)  # bpy as a module may crash while it is torn down
 
 
 def run(scene: bpy.types.Scene, fps: int, blend: str | None) -> dict[str, Clip]:

@@ -51,9 +51,11 @@ class Cast:
 
     def tweaked(self) -> str:
         """Why nothing can be put on one of them, which is in the NLA's tweak mode; "" where none is."""
-        uids = {performance.object_uid for performance in (self.character, *self._followers)}
-        reasons = (action_api.tweaked(obj) for obj in bpy.data.objects if obj.session_uid in uids)
-        return next(filter(None, reasons), "")
+        for performance in (self.character, *self._followers):
+            with suppress(Removed):
+                if reason := action_api.tweaked(performance.object()):
+                    return reason
+        return ""
 
     def complete(self) -> None:
         """All has come."""

@@ -37,7 +37,7 @@ class Conversation:
     def replies(self, engine: Engine, deadline: float) -> Iterator[Reply]:
         """What came since, while there is time. Raises UserError, with the reason, where nothing more will come."""
         if engine.state is State.STARTING:
-            self.wait()
+            self.reset_silence()
             return
         if engine.client is None:
             raise UserError(engine.message or "The engine was stopped")
@@ -49,7 +49,7 @@ class Conversation:
             while self._news:
                 reply = self._news.popleft()
                 if reply.request_id == self._id:
-                    self.wait()
+                    self.reset_silence()
                     yield reply
                 if time.perf_counter() > deadline:
                     break
@@ -62,7 +62,7 @@ class Conversation:
             self.cancel()
             raise UserError("The engine has sent nothing for too long")
 
-    def wait(self) -> None:
+    def reset_silence(self) -> None:
         """Silence counts from now."""
         self._heard = time.monotonic()
 

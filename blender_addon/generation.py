@@ -111,7 +111,7 @@ class Generation:
     def hold(self, reason: str) -> None:
         """Nothing can be written now, if there is a reason; what the engine sends can wait."""
         if reason:
-            self._conversation.wait()
+            self._conversation.reset_silence()
         self.held = reason
 
     def cancel(self, reason: str = "Cancelled", restore: bool = False) -> None:
@@ -276,9 +276,9 @@ class Generation:
         if scene is not None and refined:
             contacts = self._takes[self.shown].clip().contacts
             self.message = "Refining the keys"
-            trouble = yield from edit_keys.refine(scene, self._kept, self.request, contacts)
+            trouble = yield from edit_keys.refine(scene, self._character_and_action, self.request, contacts)
             scene = self._scene()
-        obj, action = self._kept()
+        obj, action = self._character_and_action()
         self._cast.all(Performance.keep)
         self.message = _("Done: {} frames").format(self._cast.character.length)
         self.message += f"; {_(trouble)}" if trouble else ""
@@ -288,7 +288,7 @@ class Generation:
         if self.request.options.accept_as == "STRIP":
             self._cast.character.to_strip()
 
-    def _kept(self) -> tuple[bpy.types.Object, bpy.types.Action]:
+    def _character_and_action(self) -> tuple[bpy.types.Object, bpy.types.Action]:
         return self._cast.character.object(), self._cast.character.action()
 
     def _keep_on(self, deadline: float) -> None:

@@ -40,7 +40,7 @@ class Performance:
         base: Base | None,
     ) -> None:
         """name, base: of the new action. Raises UserError."""
-        self.object_uid = obj.session_uid
+        self._object_uid = obj.session_uid
         self._snapshot = Snapshot(scene, obj)
         self._make, self._performer = make, make(obj)
         self._made = request.made
@@ -93,7 +93,7 @@ class Performance:
         return self._whole.action()
 
     def object(self) -> bpy.types.Object:
-        obj = next((o for o in bpy.data.objects if o.session_uid == self.object_uid), None)
+        obj = next((o for o in bpy.data.objects if o.session_uid == self._object_uid), None)
         # the scene's settings keep an object that was deleted in the view
         if obj is None or not obj.users_scene:
             raise Removed

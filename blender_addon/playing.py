@@ -84,7 +84,7 @@ def _at(obj: bpy.types.Object | None, frame: float) -> bpy.types.Action | bpy.ty
     animation = obj.animation_data if obj is not None else None
     if obj is None or animation is None:
         return None
-    if animation.action is not None and reading.span(obj, animation.action) is not None:
+    if animation.action is not None and reading.moves_bones(obj, animation.action):
         return animation.action
     tracks = list(_tracks(obj))
     there = [strip for strip in (_strip_at(track, frame) for track in tracks) if strip is not None]
@@ -102,7 +102,9 @@ def _tracks(obj: bpy.types.Object) -> Iterator[list[bpy.types.NlaStrip]]:
         if track.mute or (solo and not track.is_solo):
             continue
         strips = [
-            s for s in track.strips if not s.mute and s.action is not None and reading.span(obj, s.action)
+            s
+            for s in track.strips
+            if not s.mute and s.action is not None and reading.moves_bones(obj, s.action)
         ]
         if strips:
             yield strips

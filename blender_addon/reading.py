@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import bpy
 import numpy as np
@@ -62,19 +62,26 @@ def before_runs(
     return dict(zip(starts, values(obj, action, channels, frames), strict=True))
 
 
-def span(obj: bpy.types.Object, action: bpy.types.Action) -> tuple[float, float] | None:
-    """The first and the last frame at which a bone has a key; None if none has."""
-    curves = [c for c in action_api.curves_of(action, obj) if c.data_path.startswith("pose.bones")]
-    ranges = [tuple(c.range()) for c in curves if len(c.keyframe_points)]
-    return (min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else None
+def moves_bones(obj: bpy.types.Object, action: bpy.types.Action) -> bool:
+    """Whether a bone has a key. Panels ask this whenever they are drawn, so the first one settles it."""
+    return next(_bone_curves(obj, action), None) is not None
+
+
+def span(obj: bpy.types.Object, action: bpy.types.Action) -> tuple[float, float]:
+    """The first and the last frame at which a bone has a key. One must have."""
+    ranges = [tuple(curve.range()) for curve in _bone_curves(obj, action)]
+    return min(r[0] for r in ranges), max(r[1] for r in ranges)
+
+
+def _bone_curves(obj: bpy.types.Object, action: bpy.types.Action) -> Iterator[bpy.types.FCurve]:
+    """Those with keys."""
+    curves = action_api.curves_of(action, obj)
+    return (c for c in curves if c.data_path.startswith("pose.bones") and len(c.keyframe_points))
 
 
 def key_frames(obj: bpy.types.Object, action: bpy.types.Action, selected: bool = False) -> list[int]:
     """The whole frames at which a bone has a key, or a selected one."""
     found: set[int] = set()
-    for curve in action_api.curves_of(action, obj):
-        if curve.data_path.startswith("pose.bones"):
-            found.update(
-                round(p.co.x) for p in curve.keyframe_points if not selected or p.select_control_point
-            )
+    for curve in _bone_curves(obj, action):
+        found.update(round(p.co.x) for p in curve.keyframe_points if not selected or p.select_control_point)
     return sorted(found)

@@ -154,6 +154,12 @@ def test_who_walks_away_and_back_is_said_to(pause):
     assert max(x.end for x in found) > 200 and min(x.start for x in found) < 25
 
 
+def test_who_goes_round_in_a_wide_bend_and_home_comes_back():
+    clip = figure(8.0, forward=ramp(0, 8, -2, 10), yaw=ramp(0, 216, 2.3, 5.1), along_yaw=True)
+    assert any(x.kind == "walk_halfcircle_left" for x in actions(signals(clip)))
+    assert [x for x in segments(clip) if there_and_back(x.actions)]
+
+
 def test_who_goes_less_than_half_of_the_way_back_does_not_come_back():
     assert not [x for x in segments(trip(0.7)) if there_and_back(x.actions)]
 

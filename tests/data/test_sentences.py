@@ -63,7 +63,7 @@ def test_a_turn_is_never_called_by_an_angle_that_it_is_not(degrees, seed):
 def test_only_who_turns_about_comes_back(degrees):
     walk = Action("walk_forward", 0, 60)
     name = key([walk, Action("turn_left", 60, 90, degrees), walk], None, np.random.default_rng(0))
-    assert (name == "there_and_back") == (145 < degrees < 215)
+    assert (name == "there_and_back") == (135 < degrees < 225)
 
 
 def test_styles_are_told_by_phrases_alone():

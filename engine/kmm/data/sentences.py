@@ -21,7 +21,7 @@ SENTENCES: dict[str, list[str]] = tomllib.loads(
 )["sentences"]
 GENERIC = 0.3  #: share of turns by a named angle that are told without it
 TURNS = {"90": "turn_left 90", "180": "turn_around", "360": "turn_left 360"}  #: by what they are called
-BACK = 35  #: degrees that who comes back may be off the way that was come
+BACK = 45  #: degrees that who comes back may be off the way that was come
 
 
 def key(actions: Sequence[Action], meanwhile: Action | None, rng: np.random.Generator) -> str:

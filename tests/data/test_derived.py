@@ -1,9 +1,9 @@
 import numpy as np
-from kmm.data.annotate import actions
+from kmm.data.annotate import actions, wrists_up
 from kmm.data.derived import derive
 from kmm.data.signals import signals
 
-from .figures import figure, run, walk
+from .figures import constant, figure, ramp, run, walk
 from .test_joining import plain
 
 
@@ -26,3 +26,12 @@ def test_only_kinds_that_the_change_shows_truly_are_used():
 
 def test_what_is_too_short_gives_nothing():
     assert list(derive([plain("a", walk(1.2, 0.4)), plain("b", figure(0.4))], np.random.default_rng(0))) == []
+
+
+def test_who_turns_with_an_arm_up_turns_with_hanging_arms_as_well():
+    turn = figure(3.0, yaw=ramp(0, 90, 0.8, 2.0), left_arm=constant(60.0))
+    found, kinds = shown([plain("turn", turn), plain("stand", figure(4.0))])
+    assert "turn_left" in kinds
+    (lowered,) = [d.recording.clip for d in found if d.kinds.match("turn_left")]
+    assert wrists_up(signals(turn)).all() and not wrists_up(signals(lowered)).any()
+    np.testing.assert_array_equal(lowered.translation, turn.translation)

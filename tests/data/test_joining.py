@@ -3,13 +3,14 @@ import re
 import numpy as np
 import pytest
 from kmm import rotations as rot
-from kmm.data.annotate import segments
+from kmm.data.annotate import segments, wrists_up
 from kmm.data.joining import Joiner, join, returned
 from kmm.data.pieces import Pieces
 from kmm.data.records import Recording
 from kmm.data.scripts import Script
+from kmm.data.signals import signals
 
-from .figures import HEIGHT, bump, figure, ramp, walk
+from .figures import HEIGHT, bump, constant, figure, ramp, walk
 
 
 def plain(name, clip, **changes):
@@ -61,6 +62,14 @@ def test_styles_and_special_actions_are_not_joined():
     clip = walk(1.2, 4.0)
     special = [plain("a", clip, style="chicken"), plain("b", clip, action="salsa dance")]
     assert join(special, 3) == []
+
+
+def test_who_turns_with_an_arm_up_is_no_example_of_turning():
+    turn = figure(3.0, yaw=ramp(0, 90, 0.8, 2.0), left_arm=constant(60.0))
+    pieces = Pieces([plain("turn", turn), plain("stand", figure(4.0))], 0)
+    assert pieces.kinds["turn_left"]
+    for piece in pieces.kinds["turn_left"]:
+        assert not wrists_up(signals(pieces.clip(piece))).any()
 
 
 def test_quaternions_stay_unit(joined):

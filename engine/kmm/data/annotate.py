@@ -104,12 +104,17 @@ def segments(clip: Clip) -> list[Segment]:
             if len(chain) == count and _chained(chain, fps) and not there_and_back(chain):
                 out.append(Segment(chain[0].start, chain[-1].end, tuple(chain)))
     out += _round_trips(body, s)
-    up = s.wrist[..., 2].max(1) > 0.0
-    told = [x for x in out if x.meanwhile or not any(_arms_up(a, up) for a in x.actions)]
+    up = wrists_up(s)
+    told = [x for x in out if x.meanwhile or not any(arms_up(a, up) for a in x.actions)]
     return [x for x in told if SHORTEST * fps <= x.end - x.start <= longest + 1]
 
 
-def _arms_up(x: Action, up: NDArray[np.bool_]) -> bool:
+def wrists_up(s: Signals) -> NDArray[np.bool_]:
+    """(T,) whether a wrist is above the shoulders."""
+    return np.asarray(s.wrist[..., 2].max(1) > 0.0)
+
+
+def arms_up(x: Action, up: NDArray[np.bool_]) -> bool:
     """Whether an arm is up in much of what is done with arms hanging: plain words for it would raise arms unasked."""
     return bool(HANGING.match(x.kind) and up[x.start : x.end].mean() > ARMS_UP)
 

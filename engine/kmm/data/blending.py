@@ -160,6 +160,16 @@ def with_arms(clip: Clip, arms: Clip, side: str, start: int) -> Clip:
     return replace(clip, rotations=rotations)
 
 
+def with_arms_held(clip: Clip, arms: Clip) -> Clip:
+    """The clip with both arms as they are in `arms`, played to and fro for as long as the clip lasts."""
+    there = np.arange(len(clip)) % max(1, 2 * (len(arms) - 1))
+    frames = np.minimum(there, 2 * (len(arms) - 1) - there) if len(arms) > 1 else there * 0
+    joints = [JOINT_INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ARM]
+    rotations = clip.rotations.copy()
+    rotations[:, joints] = arms.rotations[frames][:, joints]
+    return replace(clip, rotations=rotations)
+
+
 def waving(clip: Clip, side: str, start: int, stop: int, degrees: float, hertz: float) -> Clip:
     """The clip with its left, its right or "both" arms swung to and fro between two frames, as raised arms wave.
 

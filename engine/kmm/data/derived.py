@@ -1,7 +1,8 @@
 """Recordings made from others by what the body could as well have done.
 
 A walk whose steps lead aside is a diagonal walk, one whose steps lead nowhere walks on the spot; who walks or runs,
-reversed, goes backward, who got down gets up; who stands can squat. So kinds that few recordings show are shown by
+reversed, goes backward, who got down gets up; who stands can squat, who turns with
+arms up can let them hang. So kinds that few recordings show are shown by
 more. What each shows is read from its motion, as for every recording, and only kinds that such a change shows truly
 are used.
 """
@@ -15,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from kmm.clip import FPS, Clip
-from kmm.data.annotate import actions
-from kmm.data.blending import backwards, bend_knees, lead_steps
+from kmm.data.actions import Action
+from kmm.data.annotate import actions, arms_up, wrists_up
+from kmm.data.blending import backwards, bend_knees, lead_steps, with_arms_held
 from kmm.data.records import Recording
 from kmm.data.signals import Array, signals
 from kmm.retarget.anatomy import smoothstep
@@ -25,6 +27,7 @@ from kmm.retarget.anatomy import smoothstep
 REVERSIBLE = re.compile(r"(run|walk)_forward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
 REVERSED = re.compile(r"(run|walk)_backward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
 SQUAT = re.compile("squat")
+TURN = re.compile("turn_")
 LED = re.compile(r"walk_diagonal|walk_in_place")
 ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share of the steps' length
 #: On the spot: the largest share of a step's length that is left of it, and how many times as high feet come up.
@@ -45,27 +48,38 @@ class Derived:
 
 
 def derive(recordings: Sequence[Recording], rng: np.random.Generator) -> Iterator[Derived]:
-    """What can be made of recordings: reversed where that is true, each straight walk led elsewhere, squats."""
-    for recording in recordings:
-        if len(recording.clip) < 2:
-            continue
-        found = actions(signals(recording.clip))
-        if any(REVERSIBLE.match(a.kind) for a in found):
+    """What can be made of recordings: reversed where that is true, a straight walk led aside, squats, lowered arms."""
+    shown = ((r, signals(r.clip)) for r in recordings if len(r.clip) > 1)
+    found = [(r, actions(s), wrists_up(s)) for r, s in shown]
+    standing = [
+        r.clip.slice(a.start, a.end)
+        for r, acts, up in found
+        for a in acts
+        if a.kind == "stand" and not up[a.start : a.end].any()
+    ]
+    for recording, acts, up in found:
+        if any(REVERSIBLE.match(a.kind) for a in acts):
             yield Derived(_of(recording, backwards(recording.clip)), REVERSED)
-        for action in found:
-            if len(action) < LONG:
-                continue
-            part = recording.clip.slice(action.start, action.end)
-            if action.kind == "walk_forward":
-                aside = lead_steps(part, float(rng.uniform(*ASIDE)), float(rng.uniform(*ASIDE_LENGTH)))
-                yield Derived(_of(recording, aside), LED)
-                left_of_it, lift = float(rng.uniform(0.0, ON_THE_SPOT)), float(rng.uniform(*KNEES_UP))
-                yield Derived(_of(recording, lead_steps(part, 0.0, left_of_it, lift)), LED)
-            elif action.kind == "stand":
-                for _ in range(SQUATS):
-                    depth, lean = float(rng.uniform(*DEPTH)), float(rng.uniform(*LEAN))
-                    bent = bend_knees(part, _down(len(part), rng), depth, lean)
-                    yield Derived(_of(recording, bent), SQUAT)
+        if standing and any(TURN.match(a.kind) and arms_up(a, up) for a in acts):
+            arms = standing[rng.integers(len(standing))]
+            yield Derived(_of(recording, with_arms_held(recording.clip, arms)), TURN)
+        for action in acts:
+            if len(action) >= LONG:
+                yield from _of_part(recording, action, rng)
+
+
+def _of_part(recording: Recording, action: Action, rng: np.random.Generator) -> Iterator[Derived]:
+    part = recording.clip.slice(action.start, action.end)
+    if action.kind == "walk_forward":
+        aside = lead_steps(part, float(rng.uniform(*ASIDE)), float(rng.uniform(*ASIDE_LENGTH)))
+        yield Derived(_of(recording, aside), LED)
+        left_of_it, lift = float(rng.uniform(0.0, ON_THE_SPOT)), float(rng.uniform(*KNEES_UP))
+        yield Derived(_of(recording, lead_steps(part, 0.0, left_of_it, lift)), LED)
+    elif action.kind == "stand":
+        for _ in range(SQUATS):
+            depth, lean = float(rng.uniform(*DEPTH)), float(rng.uniform(*LEAN))
+            bent = bend_knees(part, _down(len(part), rng), depth, lean)
+            yield Derived(_of(recording, bent), SQUAT)
 
 
 def _down(frames: int, rng: np.random.Generator) -> Array:

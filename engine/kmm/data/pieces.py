@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from kmm import rotations as rot
 from kmm.clip import FPS, Clip, heading
 from kmm.data.actions import Action
-from kmm.data.annotate import actions
+from kmm.data.annotate import actions, arms_up, wrists_up
 from kmm.data.derived import derive
 from kmm.data.records import Recording
 from kmm.data.scripts import ABOUT
@@ -23,7 +23,7 @@ PLAIN = (None, "normal", "neutral")  #: styles whose motion is described by its 
 #: Actions whose walking, turning and jumping is not what these words mean alone.
 SPECIAL = re.compile(
     "danc|climb|kata|lunge|sword|dribble|basket|uneven|ladder|steps|balance|swim|levitate|tread|breakdance|cartwheel|flip|"
-    "roll|boxing|drunk|crawl|sneak|hop|whirl|in place|in all directions|exercise|stance"
+    "roll|boxing|drunk|crawl|sneak|hop|whirl|in place|in all directions|exercise|stance|elbow to knee|laugh"
 )
 #: Frames around a piece in which it may be entered and left, and inside one that may not be cut anywhere.
 SLACK, INSIDE = round(0.25 * FPS), round(0.1 * FPS)
@@ -83,8 +83,9 @@ class Pieces:
             return
         s = signals(clip)
         calm = np.flatnonzero(fastest(s) < CALM)
+        up = wrists_up(s)
         for action in actions(s):
-            if kinds is not None and not kinds.match(action.kind):
+            if (kinds is not None and not kinds.match(action.kind)) or arms_up(action, up):
                 continue
             whole = action.kind.startswith(("raise_lower", "wave"))
             if action.channel == "arms" and whole:

@@ -48,7 +48,7 @@ class Derived:
 
 
 def derive(recordings: Sequence[Recording], rng: np.random.Generator) -> Iterator[Derived]:
-    """What can be made of recordings: reversed where that is true, a straight walk led aside, squats, lowered arms."""
+    """What can be made: reversed where that is true, straight walks led aside, squats, turns with hanging arms."""
     shown = ((r, signals(r.clip)) for r in recordings if len(r.clip) > 1)
     found = [(r, actions(s), wrists_up(s)) for r, s in shown]
     standing = [

@@ -25,7 +25,7 @@ MAX_BYTES = 4_000_000
 #: The modules of kmm that need numpy, pyzmq and msgpack only.
 LIGHT = (
     "__init__.py", "py.typed", "skeleton.py", "rotations.py", "clip.py", "body.py", "editing.py", "resample.py",
-    "contacts.py", "fcurve.py", "sparse.py", "foot_lock.py",
+    "contacts.py", "fcurve.py", "spline.py", "sparse.py", "foot_lock.py",
     "protocol/*.py", "given.py", "prompts.py", "source.py", "link.py", "client.py", "formats/*.py", "retarget/*.py",
     "retarget/maps/*.toml",
 )  # fmt: skip

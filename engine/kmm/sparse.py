@@ -4,9 +4,10 @@ All channels share their key frames, as animators pose: each key is a whole pose
 come to no fewer: one bone's error adds to that of the bones it hangs on, so each must be far more exact.) Between
 keys run Blender's F-curves, each channel by itself, a quaternion's four too, normalised afterwards as Blender does.
 
-Given the key frames, values and slopes at the keys are those of least squares (a cubic spline, ends held); Bezier
-handles a third of the way to the neighbours make Blender's curve the same cubic. Which frames get keys is searched:
-keys are put in where the error is too large, then every key is tried to do without, moving its neighbours for it.
+Given the key frames, values and slopes at the keys are those of least squares (`kmm.spline`); Bezier handles a third
+of the way to the neighbours make Blender's curve the same cubic. Which frames get keys is searched: keys are put in
+where the error is too large, then every key is tried to do without, moving its neighbours for it, and making frames
+weigh the more in the fit the larger their error (Lawson's way from least squares to the least largest error).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from kmm import fcurve
 from kmm import rotations as rot
 from kmm.clip import Array, Clip, forward_kinematics
 from kmm.skeleton import JOINT_INDEX, REST_OFFSETS
+from kmm.spline import Frames, basis, fit
 
 #: The joints that no other joint hangs on. That they turn shows in points so many metres away along each axis.
 ENDS = [JOINT_INDEX[n] for n in ("head", "left_foot", "right_foot", "left_wrist", "right_wrist")]
@@ -31,9 +33,11 @@ FIRST_SPACING = 8  #: frames between the keys that the search begins with
 APART = 5  #: every so many keys one is tried at a time, so that trials do not touch each other
 ROUNDS = 2  #: in which the neighbours of a key that is tried may move, by each of these frames
 SHIFTS = (-1, 1)
+#: Times that frames are weighed anew for a key that is tried; more make little better, and are slow. How much a frame
+#: without error still weighs, and keys beside the one that is tried between which frames are weighed.
+WEIGHINGS, LEAST, AROUND = 4, 0.05, 2
 ENOUGH = 0.98  #: a sweep that leaves more than this share of the keys was the last
 
-Frames = NDArray[np.int_]
 Positions = Callable[[Array], Array]
 Result = TypeVar("Result")
 Steps = Generator[None, None, Result]  #: work that stops for a moment at each of its steps
@@ -146,6 +150,7 @@ class _Search:
         self.tolerance, self.interpolation = 0.998 * tolerance, interpolation
         self.target = positions(values)
         self.slopes = np.gradient(values, axis=0)
+        self.weights = np.ones(len(values))  # of the frames
 
     def run(self) -> Steps[Frames]:
         last = len(self.values) - 1
@@ -159,7 +164,7 @@ class _Search:
                 return keys
 
     def result(self, keys: Frames) -> SparseKeys:
-        values, slopes = fit(self.values, self.slopes, keys, self.interpolation)
+        values, slopes = fit(self.values, self.slopes, keys, self.interpolation, self.weights)
         values[[0, -1]] = self.values[[0, -1]]
         found = SparseKeys(keys, values.astype(np.float32), slopes, self.interpolation, 0.0)
         shown = found.evaluate(np.arange(len(self.values)))
@@ -167,10 +172,10 @@ class _Search:
 
     def errors(self, keys: Frames) -> Array:
         """(T,) how far the farthest point is away at each frame, metres."""
-        values, slopes = fit(self.values, self.slopes, keys, self.interpolation)
-        i, weights = _basis(len(self.values), keys, self.interpolation)
-        shown = weights[0] * values[i] + weights[1] * slopes[i]
-        shown += weights[2] * values[i + 1] + weights[3] * slopes[i + 1]
+        values, slopes = fit(self.values, self.slopes, keys, self.interpolation, self.weights)
+        i, share = basis(len(self.values), keys, self.interpolation)
+        shown = share[0] * values[i] + share[1] * slopes[i]
+        shown += share[2] * values[i + 1] + share[3] * slopes[i + 1]
         return self._distance(self.positions(shown))
 
     def _distance(self, points: Array) -> Array:
@@ -197,12 +202,13 @@ class _Search:
             keys = np.union1d(keys, new)
 
     def thin(self, keys: Frames, first: int) -> Steps[Frames]:
-        """Do without every `APART`th key, moving the keys beside it if that helps, where the error allows."""
+        """Do without every `APART`th key where the error allows, with keys beside it moved or frames weighed anew."""
         tried = np.arange(first, len(keys) - 1, APART)
         if not len(tried):
             return keys
         at, stays = keys.copy(), np.ones(len(keys), bool)
         stays[tried] = False
+        weights = self.weights.copy()
         start, stop = keys[np.maximum(tried - 3, 0)], keys[np.minimum(tried + 3, len(keys) - 1)] + 1
 
         def excess(at: Frames) -> Array:
@@ -211,13 +217,42 @@ class _Search:
             total = np.concatenate([[0.0], np.cumsum(over)])
             return np.asarray(total[stop] - total[start])
 
+        def near(k: np.intp) -> slice:
+            """The frames around a key that is tried, which are weighed for it alone."""
+            ends = max(tried[k] - AROUND, 0), min(tried[k] + AROUND, len(keys) - 1)
+            return slice(int(keys[ends[0]]), int(keys[ends[1]]) + 1)
+
+        found = yield from self._moved(at, stays, tried, excess)
+        for _ in range(WEIGHINGS):
+            if not (found > 0).any():
+                break
+            errors = self.errors(at[stays])
+            for k in np.flatnonzero(found > 0):
+                again = self.weights[near(k)] * (LEAST + errors[near(k)] / self.tolerance)
+                self.weights[near(k)] = again / again.mean()
+            yield
+            found = excess(at)
+        while (wrong := (found > 0) & ~stays[tried]).any():  # these are needed
+            for k in np.flatnonzero(wrong):
+                i = tried[k]
+                stays[i] = True
+                at[i - 1 : i + 2] = keys[i - 1 : i + 2]
+                self.weights[near(k)] = weights[near(k)]
+            yield
+            found = excess(at)
+        return at[stays]
+
+    def _moved(
+        self, at: Frames, stays: NDArray[np.bool_], tried: Frames, excess: Callable[[Frames], Array]
+    ) -> Steps[Array]:
+        """Move keys in `at` beside those that are tried where that lessens the excess, which comes back."""
         found = excess(at)
         for _ in range(ROUNDS):
             before = found
             for side in (-1, 1):
                 for shift in SHIFTS:
                     beside = tried + side
-                    moves = (found > 0) & (beside > 0) & (beside < len(keys) - 1)
+                    moves = (found > 0) & (beside > 0) & (beside < len(at) - 1)
                     trial = at.copy()
                     trial[beside[moves]] += shift
                     # a key keeps its place in the order: the one that is tried is not in the way
@@ -237,71 +272,4 @@ class _Search:
             found = excess(at)
             if not (found < before).any():
                 break
-        while (wrong := (found > 0) & ~stays[tried]).any():  # these are needed
-            for i in tried[wrong]:
-                stays[i] = True
-                at[i - 1 : i + 2] = keys[i - 1 : i + 2]
-            yield
-            found = excess(at)
-        return at[stays]
-
-
-def fit(values: Array, slopes: Array, keys: Frames, interpolation: str) -> tuple[Array, Array]:
-    """Values and slopes (K, C) at the keys of the curves nearest to (T, C) values by least squares, ends held.
-
-    slopes: (T, C) the motion's own.
-    """
-    _, weights = _basis(len(values), keys, interpolation)
-    starts = keys[:-1]
-    moments = np.add.reduceat(weights[:, None] * weights[None], starts, axis=2)[..., 0]  # (4, 4, K - 1)
-    right = [np.add.reduceat(weight * values, starts, axis=0) for weight in weights]
-    # the normal equations of (value, slope) at each key, which only touch the keys beside it
-    own = np.zeros((len(keys), 2, 2))
-    own[:-1] += moments[:2, :2].transpose(2, 0, 1)
-    own[1:] += moments[2:, 2:].transpose(2, 0, 1)
-    following = moments[:2, 2:].transpose(2, 0, 1)
-    wanted = np.zeros((len(keys), 2, values.shape[1]))
-    wanted[:-1, 0] += right[0]
-    wanted[:-1, 1] += right[1]
-    wanted[1:, 0] += right[2]
-    wanted[1:, 1] += right[3]
-    # where frames are too few to tell the slope, it is the motion's own; the ends are where they are
-    own[:, 1, 1] += 1e-3
-    wanted[:, 1] += 1e-3 * slopes[keys]
-    for end in (0, -1):
-        own[end, 0, 0] += 1e6
-        wanted[end, 0] += 1e6 * values[keys[end]]
-    solved = _solve_blocks(own, following, wanted)
-    return solved[:, 0], solved[:, 1] if interpolation == "BEZIER" else np.zeros_like(solved[:, 1])
-
-
-def _basis(length: int, keys: Frames, interpolation: str) -> tuple[Frames, Array]:
-    """For each frame the key before it, and weights (4, T, 1) of that key's value and slope and the next one's."""
-    frames = np.arange(length)
-    i = np.clip(np.searchsorted(keys, frames, side="right") - 1, 0, len(keys) - 2)
-    span = (keys[i + 1] - keys[i]).astype(float)
-    s = (frames - keys[i]) / span
-    if interpolation == "LINEAR":
-        return i, np.stack([1 - s, 0 * s, s, 0 * s])[..., None]
-    back = 1 - s
-    hermite = [(1 + 2 * s) * back**2, span * s * back**2, (3 - 2 * s) * s**2, -span * s**2 * back]
-    return i, np.stack(hermite)[..., None]
-
-
-def _solve_blocks(own: Array, following: Array, wanted: Array) -> Array:
-    """x (K, 2, C) of a symmetric system with 2 x 2 blocks on the diagonal and beside it, by elimination."""
-    carried = np.empty_like(following)
-    x = np.empty_like(wanted)
-    for k in range(len(own)):
-        block, right = own[k], wanted[k]
-        if k:
-            block = block - following[k - 1].T @ carried[k - 1]
-            right = right - following[k - 1].T @ x[k - 1]
-        (a, b), (c, d) = block
-        inverse = np.array([[d, -b], [-c, a]]) / (a * d - b * c)
-        x[k] = inverse @ right
-        if k < len(following):
-            carried[k] = inverse @ following[k]
-    for k in range(len(following) - 1, -1, -1):
-        x[k] -= carried[k] @ x[k + 1]
-    return x
+        return found

@@ -1,11 +1,13 @@
 """Fewer keys, and the motion where it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kmm import rotations as rot
-from kmm import sparse
+from kmm import sparse, spline
 from kmm.clip import Clip
 
 from .motions import random_clip, walk
@@ -41,6 +43,36 @@ def test_a_walk_needs_five_times_fewer_keys_and_linear_ones_need_more():
     bezier, linear = (sparse.reduce_clip(clip, 0.005, kind) for kind in ("BEZIER", "LINEAR"))
     assert len(bezier.frames) * 5 <= len(clip)
     assert len(bezier.frames) < len(linear.frames) < len(clip)
+
+
+def uneven(clip: Clip, seed: int) -> Clip:
+    """The clip with joints that wander a little, as recorded ones do."""
+    window = np.hanning(15) / np.linalg.norm(np.hanning(15))
+    steps = np.random.default_rng(seed).normal(size=(len(clip) + 14, 66))
+    wander = np.stack([np.convolve(x, window, "valid") for x in steps.T], axis=-1)
+    turned = rot.from_rotvec(0.1 * wander.reshape(-1, 22, 3))
+    return replace(clip, rotations=rot.multiply(clip.rotations, turned))
+
+
+def test_weighing_frames_by_their_error_does_without_more_keys(monkeypatch):
+    clips = [uneven(walk(90, turn=0.7), seed) for seed in range(3)]
+    weighed = [len(sparse.reduce_clip(clip, 0.01).frames) for clip in clips]
+    monkeypatch.setattr(sparse, "WEIGHINGS", 0)
+    assert sum(weighed) < sum(len(sparse.reduce_clip(clip, 0.01).frames) for clip in clips)
+
+
+@given(at=st.integers(5, 25), seed=st.integers(0, 9))
+def test_a_frame_that_weighs_more_is_met_better(at, seed):
+    values = np.random.default_rng(seed).normal(size=(31, 2)).cumsum(0)
+    keys, slopes = np.array([0, 15, 30]), np.gradient(values, axis=0)
+
+    def miss(weight):
+        weights = np.ones(31)
+        weights[at] = weight
+        at_keys = spline.fit(values, slopes, keys, "BEZIER", weights)
+        return np.abs(sparse.SparseKeys(keys, *at_keys, "BEZIER", 0.0).evaluate([at]) - values[at])
+
+    assert (miss(20.0) <= miss(1.0) + 1e-6).all()
 
 
 def test_a_finer_tolerance_takes_more_keys():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +80,33 @@ def test_texts_are_padded_on_the_left_and_read_alike_in_company() -> None:
     assert both[~mask].abs().sum() == 0
     for row, text in enumerate(texts):
         torch.testing.assert_close(both[row, mask[row]], encoder([text])[0][0], atol=1e-4, rtol=1e-3)
+
+
+def test_it_reads_as_transformers_does(encoder: TextEncoder) -> None:
+    from transformers import AutoTokenizer, BertModel
+
+    folder = tx.find_minilm()
+    model = BertModel.from_pretrained(folder, add_pooling_layer=False).eval()
+    texts = [
+        "a person walks",
+        "Jump, twice; then -- sit down on the CH\u00c2IR!",
+        "walk " * 60,
+        "\u6b69\u304f 3x",
+    ]
+    batch = AutoTokenizer.from_pretrained(folder)(
+        texts, padding=True, truncation=True, max_length=tx.MAX_TOKENS, return_tensors="pt"
+    )
+    pieces, mask = encoder.pieces(texts)
+    assert torch.equal(pieces, batch["input_ids"]) and torch.equal(mask, batch["attention_mask"].bool())
+    with torch.no_grad():
+        expected = model(**batch).last_hidden_state
+    torch.testing.assert_close(encoder.model(pieces, mask)[mask], expected[mask], atol=1e-5, rtol=1e-4)
+
+
+def test_an_engine_does_not_wait_for_transformers() -> None:
+    """To import it takes longer than all else that an engine does until it is ready."""
+    code = "import sys; from kmm.model.text import TextEncoder; TextEncoder(); print('transformers' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "False"

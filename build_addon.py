@@ -17,6 +17,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parent
 CACHE = ROOT / "build" / "wheels"
@@ -111,11 +112,13 @@ def download(platform: str) -> list[Path]:
     """The wheels of other people, downloaded once, their hashes checked each time."""
     folder = CACHE / platform
     folder.mkdir(parents=True, exist_ok=True)
-    requirements = CACHE / "requirements.txt"
-    requirements.write_text(REQUIREMENTS)
     wanted = set(re.findall(r"sha256:(\w+)", REQUIREMENTS))
     have = [p for p in folder.glob("*.whl") if hashlib.sha256(p.read_bytes()).hexdigest() in wanted]
-    if len(have) < len(PYTHONS) * 2:
+    if len(have) == len(PYTHONS) * 2:
+        return have
+    with TemporaryDirectory(dir=CACHE) as fresh:  # moved when whole, so that two builds at a time do no harm
+        requirements = Path(fresh) / "requirements.txt"
+        requirements.write_text(REQUIREMENTS)
         for python in PYTHONS:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
             command += [
@@ -126,10 +129,11 @@ def download(platform: str) -> list[Path]:
                 "--platform",
                 PLATFORMS[platform],
             ]
-            command += ["--require-hashes", "--requirement", str(requirements), "--dest", str(folder)]
+            command += ["--require-hashes", "--requirement", str(requirements), "--dest", fresh]
             subprocess.run(command, check=True)
-        have = list(folder.glob("*.whl"))
-    return have
+        for path in Path(fresh).glob("*.whl"):
+            path.replace(folder / path.name)
+    return list(folder.glob("*.whl"))
 
 
 def light_wheel() -> bytes:

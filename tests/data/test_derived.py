@@ -19,6 +19,14 @@ def test_walks_are_led_elsewhere_runs_reversed_and_standing_squats():
     assert all(d.recording.commercial and not d.recording.texts for d in found)
 
 
+def test_who_stands_crouches_and_gets_up_again():
+    found, kinds = shown([plain("stand", figure(4.0))])
+    assert {"crouch", "up_from_crouch"} <= kinds
+    for d in found:
+        if d.kinds.match("crouch"):
+            assert d.recording.clip.translation[-1, 2] < 0.75 < d.recording.clip.translation[0, 2]
+
+
 def test_only_kinds_that_the_change_shows_truly_are_used():
     _, kinds = shown([plain("walk", walk(1.2, 4.0)), plain("run", run())])
     assert not kinds & {"walk_forward", "run_forward", "stand"}

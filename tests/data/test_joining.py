@@ -72,6 +72,15 @@ def test_who_turns_with_an_arm_up_is_no_example_of_turning():
         assert not wrists_up(signals(pieces.clip(piece))).any()
 
 
+def test_who_fights_is_no_example_of_crouching():
+    low = figure(3.0, height=ramp(HEIGHT, 0.6, 0.5, 1.2))
+    kinds = [
+        {k for k, v in Pieces([plain("a", low, action=name)], 0).kinds.items() if v}
+        for name in ("hide", "punch")
+    ]
+    assert any(k.startswith("crouch") for k in kinds[0]) and not any(k.startswith("crouch") for k in kinds[1])
+
+
 def test_quaternions_stay_unit(joined):
     for r in joined:
         np.testing.assert_allclose(np.linalg.norm(r.clip.rotations, axis=-1), 1, atol=1e-4)

@@ -1,8 +1,8 @@
 """Recordings made from others by what the body could as well have done.
 
 A walk whose steps lead aside is a diagonal walk, one whose steps lead nowhere walks on the spot; who walks or runs,
-reversed, goes backward, who got down gets up; who stands can squat, who turns with
-arms up can let them hang. So kinds that few recordings show are shown by
+reversed, goes backward, who got down gets up; who stands can squat or crouch, who
+turns with arms up can let them hang. So kinds that few recordings show are shown by
 more. What each shows is read from its motion, as for every recording, and only kinds that such a change shows truly
 are used.
 """
@@ -26,7 +26,7 @@ from kmm.retarget.anatomy import smoothstep
 #: Kinds that look alike from their end to their start, and what they turn into.
 REVERSIBLE = re.compile(r"(run|walk)_forward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
 REVERSED = re.compile(r"(run|walk)_backward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
-SQUAT = re.compile("squat")
+SQUAT, CROUCH, UP = re.compile("squat"), re.compile("crouch"), re.compile("up_from_crouch")
 TURN = re.compile("turn_")
 LED = re.compile(r"walk_diagonal|walk_in_place")
 ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share of the steps' length
@@ -34,8 +34,8 @@ ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share
 ON_THE_SPOT, KNEES_UP = 0.12, (1.0, 2.5)
 #: Frames of a walk that are worth leading elsewhere, and of standing in which to squat.
 LONG = round(1.5 * FPS)
-SQUATS = 2  #: from each standing
-DEPTH, LEAN = (0.34, 0.52), (15.0, 40.0)  #: of squats, metres and degrees
+SQUATS = 2  #: from each standing, and as many crouches
+DEPTH, LEAN = (0.34, 0.52), (15.0, 40.0)  #: of squats and crouches, metres and degrees
 DOWN_SECONDS, HELD_SECONDS = (0.5, 1.1), (0.0, 0.4)  #: how long it takes to get down or up, and stays down
 
 
@@ -48,7 +48,7 @@ class Derived:
 
 
 def derive(recordings: Sequence[Recording], rng: np.random.Generator) -> Iterator[Derived]:
-    """What can be made: reversed where that is true, straight walks led aside, squats, turns with hanging arms."""
+    """What can be made: reversed where that is true, straight walks led aside, squats, crouches, hanging arms."""
     shown = ((r, signals(r.clip)) for r in recordings if len(r.clip) > 1)
     found = [(r, actions(s), wrists_up(s)) for r, s in shown]
     standing = [
@@ -78,8 +78,12 @@ def _of_part(recording: Recording, action: Action, rng: np.random.Generator) -> 
     elif action.kind == "stand":
         for _ in range(SQUATS):
             depth, lean = float(rng.uniform(*DEPTH)), float(rng.uniform(*LEAN))
-            bent = bend_knees(part, _down(len(part), rng), depth, lean)
-            yield Derived(_of(recording, bent), SQUAT)
+            down = _down(len(part), rng)
+            yield Derived(_of(recording, bend_knees(part, down, depth, lean)), SQUAT)
+            stays = np.maximum.accumulate(down)
+            crouched = bend_knees(part, stays, depth, lean)
+            yield Derived(_of(recording, crouched), CROUCH)
+            yield Derived(_of(recording, backwards(crouched)), UP)
 
 
 def _down(frames: int, rng: np.random.Generator) -> Array:

@@ -25,6 +25,8 @@ SPECIAL = re.compile(
     "danc|climb|kata|lunge|sword|dribble|basket|uneven|ladder|steps|balance|swim|levitate|tread|breakdance|cartwheel|flip|"
     "roll|boxing|drunk|crawl|sneak|hop|whirl|in place|in all directions|exercise|stance|elbow to knee|laugh"
 )
+#: Who fights does all else on guard: with fists up, one foot ahead.
+FIGHT, ON_GUARD = re.compile("side kick|front kick|punch"), re.compile("crouch|up_from_crouch|bow|turn|squat")
 #: Frames around a piece in which it may be entered and left, and inside one that may not be cut anywhere.
 SLACK, INSIDE = round(0.25 * FPS), round(0.1 * FPS)
 SHORTEST, LONGEST = round(0.9 * FPS), round(4.0 * FPS)  # of a piece that may be cut: walking, standing
@@ -83,9 +85,11 @@ class Pieces:
             return
         s = signals(clip)
         calm = np.flatnonzero(fastest(s) < CALM)
-        up = wrists_up(s)
+        up, fight = wrists_up(s), FIGHT.search(self.recordings[index].action or "")
         for action in actions(s):
             if (kinds is not None and not kinds.match(action.kind)) or arms_up(action, up):
+                continue
+            if fight and ON_GUARD.match(action.kind):
                 continue
             whole = action.kind.startswith(("raise_lower", "wave"))
             if action.channel == "arms" and whole:

@@ -141,6 +141,14 @@ def test_a_shuffle_is_not_counted_as_steps():
     assert {a.count for a in actions(signals(clip)) if a.kind == "walk_forward"} <= {0, 1, 2}
 
 
+def test_a_caption_takes_in_less_stillness_before_than_after():
+    clip = figure(8.0, yaw=ramp(0, 90, 3.0, 4.2))
+    (turn,) = [a for a in actions(signals(clip)) if a.kind == "turn_left"]
+    around = [x for x in segments(clip) if x.actions[0].kind == "turn_left" and len(x.actions) == 1]
+    assert turn.start - 0.75 * 30 <= min(x.start for x in around) < turn.start
+    assert max(x.end for x in around) > turn.end + 2.0 * 30
+
+
 def trip(home, pause=0.0):
     """Two metres ahead, a turn about, perhaps standing before it, and `home` metres the way back."""
     way = lambda t: ramp(0, 2, 0.5, 2.5)(t) + ramp(0, home, 4.0 + pause, 6.0 + pause)(t)  # noqa: E731
@@ -202,7 +210,7 @@ def test_an_action_takes_in_the_stillness_around_it():
     [(start, end)] = {
         (x.start, x.end) for x in segments(clip) if x.kind == "raise_left" and x.end - x.start > 60
     }
-    assert start <= 30 and end >= 130
+    assert start <= 50 and end >= 130
     bowing = figure(6.0, lean=bump(50, 2.0, 4.0))
     assert max(x.end - x.start for x in segments(bowing) if x.kind == "bow") > 120
 

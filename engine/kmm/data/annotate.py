@@ -19,7 +19,9 @@ from kmm.data.signals import Signals, fastest, signals, smooth
 from kmm.data.wording import describe
 
 SHORTEST, LONGEST = 0.8, 10.0  # seconds of one caption
-STILL = 2.6  #: seconds of holding still, before and after an action, that its caption may take in
+#: Seconds of holding still, before and after an action, that its caption may take in. Who is asked does it soon: with
+#: as much before as after, blocks of three seconds ended in the middle of what they began too late.
+WAIT, STILL = 0.7, 2.6
 PAUSE = 1.2  #: seconds between one time and the next that are still doing the same twice
 NEAR = 0.4  #: seconds after an action within which stillness must begin
 TURNING = 4.0  #: seconds that who walks there and back may take to turn about
@@ -129,7 +131,8 @@ def _whole(x: Action, s: Signals) -> Segment:
 
 def _round_trips(found: list[Action], s: Signals) -> list[Segment]:
     """Walks away that turn about, however that is done, and come back; with and without the stillness around them."""
-    calm, most, near = _calm(s), round(STILL * s.fps), round(NEAR * s.fps)
+    calm, near = _calm(s), round(NEAR * s.fps)
+    wait, most = round(WAIT * s.fps), round(STILL * s.fps)
     out = []
     for i, away in enumerate(found):
         rest = found[i + 1 :]
@@ -146,7 +149,7 @@ def _round_trips(found: list[Action], s: Signals) -> list[Segment]:
         out.append(Segment(start, end, trip))
         before, after = _still(calm[:start][::-1], near), _still(calm[end:], near)
         if before + after > near:
-            out.append(Segment(start - min(before, most), end + min(after, most), trip))
+            out.append(Segment(start - min(before, wait), end + min(after, most), trip))
     return out
 
 
@@ -169,7 +172,7 @@ def _repeated(found: list[Action], fps: float) -> list[Action]:
 
 def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> list[Segment]:
     """Actions with the stillness around them: who is asked to do one thing for long does it and then holds still."""
-    most, near = round(STILL * s.fps), round(NEAR * s.fps)
+    wait, most, near = (round(x * s.fps) for x in (WAIT, STILL, NEAR))
     calm = _calm(s)
     doing = [x for x in found if x.kind not in HELD]
     out = []
@@ -181,7 +184,7 @@ def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> l
             continue
         low = max((y.end for y in doing if y.start < x.start), default=0)
         high = min((y.start for y in doing if y.end > x.end), default=len(s))
-        start = x.start - min(_still(calm[low : x.start][::-1], near), most)
+        start = x.start - min(_still(calm[low : x.start][::-1], near), wait)
         end = x.end + min(_still(calm[x.end : high], near), most)
         if end - start > len(x) + near:
             out.append(Segment(start, end, (x,)))

@@ -206,10 +206,11 @@ def test_examples_show_a_window_of_a_segment_and_what_is_around_it(segments: Seg
 
 
 def test_a_mirrored_clip_has_a_mirrored_text(segments: Segments) -> None:
-    e, read = segments.examples, segments.encoder.tokenizer.decode
+    e, read = segments.examples, segments.encoder.model.tokenizer.decode
     for first, count in zip(e.text.tolist(), e.texts.tolist(), strict=True):
         plain, mirrored = (
-            [read(e.pieces[row]) for row in e.wording[low : low + count]] for low in (first, first + count)
+            [read(e.pieces[row].tolist()) for row in e.wording[low : low + count]]
+            for low in (first, first + count)
         )
         for a, b in zip(plain, mirrored, strict=True):
             assert ("left" in a) == ("right" in b) and ("right" in a) == ("left" in b)

@@ -47,13 +47,13 @@ class MiniLM(nn.Module):
         for number, into in enumerate(self.encoder.layers):
             into.load_state_dict(_of_layer(state, f"encoder.layer.{number}."))
 
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self._tokenizer.enable_truncation(most)
-        self._tokenizer.enable_padding(pad_id=config["pad_token_id"], pad_token="[PAD]")
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.tokenizer.enable_truncation(most)
+        self.tokenizer.enable_padding(pad_id=config["pad_token_id"], pad_token="[PAD]")
 
     def split(self, texts: list[str]) -> tuple[Tensor, Tensor]:
         """(B, N) numbers of the word pieces, and (B, N) mask, padded on the right."""
-        found = self._tokenizer.encode_batch(texts)
+        found = self.tokenizer.encode_batch(texts)
         return torch.tensor([x.ids for x in found]), torch.tensor([x.attention_mask for x in found]).bool()
 
     def forward(self, pieces: Tensor, mask: Tensor) -> Tensor:

@@ -85,7 +85,10 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
         shot("07 undone")
         assert window.ask("'KMM' not in bpy.data.objects") and window.ask(f"len({BLOCKS})") == 2
         assert window.ask(f"[(b.seed, b.made_frames) for b in {BLOCKS}]") == [[1, 0], [1, 0]]
-        window.press("ctrl+shift+z", until="len(bpy.data.actions) == 1")
+        window.press(
+            "ctrl+shift+z", until=f"[b.seed for b in {BLOCKS}] == [2, 2]"
+        )  # by way of choosing again
+        assert not window.ask(f"{STREAM}.pending()") and window.ask("len(bpy.data.actions)") == 1
         np.testing.assert_array_equal(keys(window)[1], before)
 
         window.click("kmm.regenerate_block(new_seed=True)", until=f"{RUNNING} or {STREAM}.pending()")

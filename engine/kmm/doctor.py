@@ -56,6 +56,7 @@ def _packages() -> Iterator[Check]:
         "pyzmq",
         "msgpack",
         "torch",
+        "tokenizers",
         "transformers",
         "safetensors",
         "platformdirs",

@@ -160,10 +160,11 @@ def with_arms(clip: Clip, arms: Clip, side: str, start: int) -> Clip:
     return replace(clip, rotations=rotations)
 
 
-def with_arms_held(clip: Clip, arms: Clip) -> Clip:
-    """The clip with both arms as they are in `arms`, played to and fro for as long as the clip lasts."""
-    there = np.arange(len(clip)) % max(1, 2 * (len(arms) - 1))
-    frames = np.minimum(there, 2 * (len(arms) - 1) - there) if len(arms) > 1 else there * 0
+def with_arms_throughout(clip: Clip, arms: Clip) -> Clip:
+    """The clip with both arms of `arms` in every frame; these are played to and fro for as long as it takes."""
+    there_and_back = max(1, 2 * (len(arms) - 1))
+    at = np.arange(len(clip)) % there_and_back
+    frames = np.minimum(at, there_and_back - at)
     joints = [JOINT_INDEX[f"{side}_{joint}"] for side in ("left", "right") for joint in ARM]
     rotations = clip.rotations.copy()
     rotations[:, joints] = arms.rotations[frames][:, joints]

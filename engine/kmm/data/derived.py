@@ -1,10 +1,9 @@
 """Recordings made from others by what the body could as well have done.
 
 A walk whose steps lead aside is a diagonal walk, one whose steps lead nowhere walks on the spot; who walks or runs,
-reversed, goes backward, who got down gets up; who stands can squat or crouch, who
-turns with arms up can let them hang. So kinds that few recordings show are shown by
-more. What each shows is read from its motion, as for every recording, and only kinds that such a change shows truly
-are used.
+reversed, goes backward, who got down gets up; who stands can squat or crouch; who turns with an arm up can let both
+hang. So kinds that few recordings show are shown by more. What each shows is read from its motion, as for every
+recording, and only kinds that such a change shows truly are used.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ import numpy as np
 from kmm.clip import FPS, Clip
 from kmm.data.actions import Action
 from kmm.data.annotate import actions, arms_up, wrists_up
-from kmm.data.blending import backwards, bend_knees, lead_steps, with_arms_held
+from kmm.data.blending import backwards, bend_knees, lead_steps, with_arms_throughout
 from kmm.data.records import Recording
 from kmm.data.signals import Array, signals
 from kmm.retarget.anatomy import smoothstep
@@ -26,7 +25,7 @@ from kmm.retarget.anatomy import smoothstep
 #: Kinds that look alike from their end to their start, and what they turn into.
 REVERSIBLE = re.compile(r"(run|walk)_forward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
 REVERSED = re.compile(r"(run|walk)_backward|crouch|up_from|sit|kneel|lie|bow|bend_down|squat|raise|lower")
-SQUAT, CROUCH, UP = re.compile("squat"), re.compile("crouch"), re.compile("up_from_crouch")
+SQUAT, CROUCH, UNCROUCH = re.compile("squat"), re.compile("crouch"), re.compile("up_from_crouch")
 TURN = re.compile("turn_")
 LED = re.compile(r"walk_diagonal|walk_in_place")
 ASIDE, ASIDE_LENGTH = (25.0, 52.0), (0.75, 1.0)  #: degrees to a side, and share of the steps' length
@@ -62,7 +61,7 @@ def derive(recordings: Sequence[Recording], rng: np.random.Generator) -> Iterato
             yield Derived(_of(recording, backwards(recording.clip)), REVERSED)
         if standing and any(TURN.match(a.kind) and arms_up(a, up) for a in acts):
             arms = standing[rng.integers(len(standing))]
-            yield Derived(_of(recording, with_arms_held(recording.clip, arms)), TURN)
+            yield Derived(_of(recording, with_arms_throughout(recording.clip, arms)), TURN)
         for action in acts:
             if len(action) >= LONG:
                 yield from _of_part(recording, action, rng)
@@ -80,10 +79,9 @@ def _of_part(recording: Recording, action: Action, rng: np.random.Generator) -> 
             depth, lean = float(rng.uniform(*DEPTH)), float(rng.uniform(*LEAN))
             down = _down(len(part), rng)
             yield Derived(_of(recording, bend_knees(part, down, depth, lean)), SQUAT)
-            stays = np.maximum.accumulate(down)
-            crouched = bend_knees(part, stays, depth, lean)
+            crouched = bend_knees(part, np.maximum.accumulate(down), depth, lean)  # down, and stays there
             yield Derived(_of(recording, crouched), CROUCH)
-            yield Derived(_of(recording, backwards(crouched)), UP)
+            yield Derived(_of(recording, backwards(crouched)), UNCROUCH)
 
 
 def _down(frames: int, rng: np.random.Generator) -> Array:

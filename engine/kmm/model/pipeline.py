@@ -23,6 +23,7 @@ from kmm.clip import FPS, Clip, Segment
 from kmm.given import Given
 from kmm.model import weights as wt
 from kmm.model.clauses import clauses
+from kmm.model.device import choose_device
 from kmm.model.filling import Filling
 from kmm.model.fitting import TRANSITION_FRAMES
 from kmm.model.known import encode, known_tokens
@@ -32,7 +33,7 @@ from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import FRAMES_PER_TOKEN
 from kmm.model.windows import AFTER, CONTEXT, FIRST_WINDOW, LONGEST, Window, plan
 
-__all__ = ["Frames", "Pipeline", "Progress", "Prompt", "check", "choose_device", "collect"]
+__all__ = ["Frames", "Pipeline", "Progress", "Prompt", "check", "collect"]
 
 
 class Prompt(Protocol):
@@ -291,16 +292,3 @@ def collect(events: Iterable[Progress | Frames], segments: Sequence[Prompt]) -> 
         np.concatenate([getattr(f, k) for f in frames]) for k in ("translation", "rotations", "contacts")
     )
     return Clip(translation, rotations, contacts=contacts, segments=labels)
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device for "auto" (the best there is), "cpu", "cuda" or "mps"; ValueError if it is not there."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(d for d, there in available.items() if there))
-    kind = name.split(":")[0]
-    if kind not in available:
-        raise ValueError(f"There is no device {name!r}: use auto, cpu, cuda or mps.")
-    if not available[kind]:
-        raise ValueError(f"The device {name!r} is not available here: use --device auto or cpu.")
-    return torch.device(name)

@@ -272,12 +272,13 @@ def can_make_environments(python: Path) -> bool:
 
 
 def works(python: Path) -> bool:
-    """Whether the environment of this interpreter was made to its end: pip comes last."""
+    """Whether the environment of this interpreter was made to its end: pip comes last, and its INSTALLER after it."""
     libraries = [
         *python.parent.parent.glob("lib/python3*/site-packages"),
         python.parent.parent / "Lib/site-packages",
     ]
-    return python.is_file() and any((packages / "pip").is_dir() for packages in libraries)
+    whole = (packages.glob("pip-*.dist-info/INSTALLER") for packages in libraries)
+    return python.is_file() and any(map(any, whole))
 
 
 def _pythons() -> Iterator[Path]:

@@ -277,8 +277,8 @@ def works(python: Path) -> bool:
         *python.parent.parent.glob("lib/python3*/site-packages"),
         python.parent.parent / "Lib/site-packages",
     ]
-    whole = (packages.glob("pip-*.dist-info/INSTALLER") for packages in libraries)
-    return python.is_file() and any(map(any, whole))
+    whole = [found for packages in libraries for found in packages.glob("pip-*.dist-info/INSTALLER")]
+    return python.is_file() and bool(whole)
 
 
 def _pythons() -> Iterator[Path]:

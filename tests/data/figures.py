@@ -143,15 +143,15 @@ def run(speed: float = 3.0, seconds: float = 3.0, turn: float = 0.0) -> Clip:
     )
 
 
-def jump(rise: float = 0.35, ahead: float = 0.0, yaw: Path = ZERO) -> Clip:
-    """One jump between 1.0 and 1.55 s, bending the knees before and after."""
+def jump(rise: float = 0.35, ahead: float = 0.0, yaw: Path = ZERO, bent: float = 0.4) -> Clip:
+    """One jump between 1.0 and 1.55 s, bending the knees for `bent` seconds before and after."""
 
     def lift(t: np.ndarray) -> np.ndarray:
         s = np.clip((t - 1.0) / 0.55, 0, 1)
         return 4 * rise * s * (1 - s)
 
     def height(t: np.ndarray) -> np.ndarray:
-        return HEIGHT - bump(0.2, 0.6, 1.0)(t) - bump(0.2, 1.55, 2.0)(t)
+        return HEIGHT - bump(0.2, 1.0 - bent, 1.0)(t) - bump(0.2, 1.55, 1.6 + bent)(t)
 
     def forward(t: np.ndarray) -> np.ndarray:
         return ahead * np.clip((t - 1.0) / 0.55, 0, 1)

@@ -9,8 +9,9 @@ from kmm.data.pieces import Pieces
 from kmm.data.records import Recording
 from kmm.data.scripts import Script
 from kmm.data.signals import signals
+from kmm.editing import concatenate
 
-from .figures import HEIGHT, bump, constant, figure, ramp, walk
+from .figures import HEIGHT, bump, constant, figure, jump, ramp, walk
 
 
 def plain(name, clip, **changes):
@@ -146,3 +147,22 @@ def test_a_punch_is_held_though_the_body_was_never_calm():
     jab = figure(2.5, forward=lambda t: 0.1 * np.sin(5 * t), right_arm=lambda t: -30 + 0 * t)
     pieces = Pieces([plain("jab", jab)], 0)
     assert all(p.calm is not None for p in pieces.kinds.get("punch_right", ()))
+
+
+def test_who_jumps_again_does_not_stand_up_between():
+    """Three jumps in a row are one action of three, and are done in five seconds, as people ask for them."""
+    joiner = Joiner(
+        [plain("jump", jump(bent=0.6)), plain("high", jump(0.45, bent=0.7)), plain("stand", figure(4.0))]
+    )
+    rng = np.random.default_rng(0)
+    found = [s for _ in range(8) for s in segments(joiner._acted(("jump",) * 3, rng, held=True))]
+    counts = [s.actions[0].count for s in found if s.kind == "jump"]
+    assert counts and set(counts) == {3}
+    assert all(s.end - s.start < 5 * 30 for s in found)
+
+
+def test_a_piece_is_done_once():
+    """How often is for scripts to say: three hops are no piece, else three of them were nine."""
+    thrice = concatenate(jump().slice(10, 56), jump().slice(14, 56), jump().slice(14, 90))
+    assert max(s.actions[0].count for s in segments(thrice) if s.kind == "jump") == 3
+    assert not Pieces([plain("thrice", thrice)], 0).kinds.get("jump")

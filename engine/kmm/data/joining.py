@@ -27,6 +27,9 @@ STANDS = 0.3  #: share of pieces that are standing still: where one stops, and f
 #: Shares of walks that are bent as they wander, and of steady pieces that get other arms.
 BENT, ARMED = 0.35, 0.1
 AGAIN = 0.15  #: share of jumps, kicks and the like that are done once more
+#: Frames of a jump's landing that the next one may do without, and of that one's crouch: who jumps again does not
+#: stand up between. Else three jumps take seven seconds, and five are time for a fourth one.
+REBOUND = round(0.4 * FPS)
 RETIMED, SPEEDS = 0.3, (0.75, 1.3)  #: share of pieces that are played slower or faster, and by how much
 #: Share of walks that are made a slow or a fast one, their metres a second, and how much faster they may be played.
 PACED, PACES, FASTER = 0.5, ((0.45, 0.7), (1.65, 1.95)), (0.5, 1.7)
@@ -186,8 +189,10 @@ class Joiner:
 
         held: the piece that follows must end in a calm pose.
         """
-        least = max(1, len(part) - SLACK - INSIDE) if not piece.steady else max(2, len(part) - SLACK)
-        leave = np.arange(min(least, len(part) - 1), len(part))
+        slack, inside = (0, REBOUND) if kind == piece.kind == "jump" else (SLACK, INSIDE)
+        least = max(1, len(part) - SLACK - inside) if not piece.steady else max(2, len(part) - SLACK)
+        least = min(least, len(part) - 1)
+        leave = np.arange(least, max(least + 1, len(part) - SLACK + slack))
         here = pose_space(part)[leave]
         best: tuple[float, int, Piece, int] | None = None
         for _ in range(PIECES_TRIED):
@@ -196,7 +201,7 @@ class Joiner:
                 continue
             if kind == piece.kind:  # once more with the same side
                 other = replace(other, mirrored=piece.mirrored)
-            enter = self.pieces.entries(other)
+            enter = self.pieces.entries(other, slack, inside)
             cost = np.abs(here[:, None] - self.pieces.space(other)[enter][None]).mean(-1) * 3
             i, j = np.unravel_index(int(cost.argmin()), cost.shape)
             if cost[i, j] < FAR and (best is None or cost[i, j] < best[0]):

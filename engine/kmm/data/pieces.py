@@ -16,7 +16,7 @@ from kmm.data.actions import Action
 from kmm.data.annotate import actions, arms_up, wrists_up
 from kmm.data.derived import derive
 from kmm.data.records import Recording
-from kmm.data.scripts import ABOUT
+from kmm.data.scripts import ABOUT, COUNTED
 from kmm.data.signals import fastest, signals
 
 PLAIN = (None, "normal", "neutral")  #: styles whose motion is described by its action alone
@@ -91,6 +91,8 @@ class Pieces:
                 continue
             if fight and ON_GUARD.match(action.kind):
                 continue
+            if COUNTED.match(action.kind) and action.count > 1:  # how often is for scripts to say
+                continue
             whole = action.kind.startswith(("raise_lower", "wave"))
             if action.channel == "arms" and whole:
                 side = action.kind.rsplit("_", 1)[1]
@@ -130,10 +132,10 @@ class Pieces:
             self._spaces[key] = pose_space(self.clip(piece))
         return self._spaces[key]
 
-    def entries(self, piece: Piece) -> NDArray[np.integer]:
-        """Frames at which a piece may be entered."""
-        last = max(piece.start + 1, piece.end - SHORTEST) if piece.steady else piece.start + INSIDE
-        return np.arange(max(0, piece.start - SLACK), min(last, len(self.space(piece))))
+    def entries(self, piece: Piece, before: int = SLACK, inside: int = INSIDE) -> NDArray[np.integer]:
+        """Frames at which a piece may be entered: so many before and after its start, anywhere if it is steady."""
+        last = max(piece.start + 1, piece.end - SHORTEST) if piece.steady else piece.start + inside
+        return np.arange(max(0, piece.start - before), min(last, len(self.space(piece))))
 
 
 def _around(calm: NDArray[np.integer], action: Action) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ its own frame, how far and to which side it turned, how high pelvis, feet and wr
 from __future__ import annotations
 
 import tomllib
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -88,14 +89,20 @@ class Tally:
         return estimate([p / self.asked for p in self.passed])
 
 
+def noise(check: Check | Comparison, seed: int) -> int:
+    """The generator's seed for a check. Prompts of a kind that share their noise come out alike and fail together:
+    a kind would be judged by as many motions as there are seeds, not as there are prompts and seeds."""
+    return zlib.crc32(f"{seed} {check.prompt}".encode())
+
+
 def score(
     generate: Generate, seeds: Iterable[int], chosen: Iterable[Check | Comparison] | None = None
 ) -> dict[str, Tally]:
-    """A tally for each kind, over all its prompts; "overall" is the last."""
+    """A tally for each kind, over all its prompts; "overall" is the last. Every prompt draws noise of its own."""
     passed: dict[str, list[list[bool]]] = {}
     seeds = list(seeds)
     for check in checks() if chosen is None else chosen:
-        passed.setdefault(check.kind, []).append([check.ask(generate, seed) for seed in seeds])
+        passed.setdefault(check.kind, []).append([check.ask(generate, noise(check, seed)) for seed in seeds])
     tallies = {kind: _tally(rows) for kind, rows in passed.items()}
     return {**tallies, "overall": _tally([row for rows in passed.values() for row in rows])}
 

@@ -35,7 +35,7 @@ from kmm.training.recipe import load_recipe
 from kmm.training.segments import AFTER, BEFORE, NEW, Examples, Segments
 from kmm.training.store import Store
 from kmm.training.token_bank import TokenBank
-from kmm.training.tokenizer import SHORT, UPPER, TokenizerStage, exchange
+from kmm.training.tokenizer import LONG, SHORT, UPPER, DecoderStage, TokenizerStage, exchange
 
 from ..light.motions import walk
 from .small import Block
@@ -162,6 +162,23 @@ def test_the_tokenizer_learns(store: Store, tmp_path: Path) -> None:
     config = loop.LoopConfig(steps=300, learning_rate=2e-3, validate_every=300, warmup=10)
     after = stage.validate(loop.run(stage, config, tmp_path))
     assert after["joint_error_mm"] < 0.5 * before["joint_error_mm"]
+
+
+def test_the_decoder_learns_more_and_the_tokens_stay(store: Store, tmp_path: Path) -> None:
+    module = tokenizer_stage(store).module
+    assert isinstance(module, Tokenizer)
+    windows = torch.from_numpy(store.windows(np.random.default_rng(0), 8, LONG))
+    tokens = module.eval().encode(windows)
+    stage = DecoderStage(module, store, store, 4)
+    with torch.no_grad():
+        before = stage.loss(np.random.default_rng(0))[0]
+    trained = loop.run(
+        stage, loop.LoopConfig(steps=30, learning_rate=2e-3, validate_every=30, warmup=5), tmp_path
+    )
+    assert isinstance(trained, Tokenizer)
+    assert torch.equal(trained.encode(windows), tokens)
+    with torch.no_grad():
+        assert stage.loss(np.random.default_rng(0))[0] < 0.95 * before
 
 
 def test_upper_bodies_are_exchanged_whole_and_legs_stay(store: Store) -> None:
@@ -337,6 +354,10 @@ batch = 4
 steps = 2
 size = { width = 64, depth = 2, residual_depth = 1 }
 [guidance]
+batch = 4
+steps = 2
+[decoder]
+joined = 2
 batch = 4
 steps = 2
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from kmm.data.examples import build_captions
 from kmm.data.records import Recording
-from kmm.evaluation.directions import Check, checks
+from kmm.evaluation.directions import Check, checks, noise
 from kmm.evaluation.generating import Generate
 from kmm.model.familiarity import Embed, Familiarity
 
@@ -15,7 +15,7 @@ def prompts(generate: Generate, seeds: Sequence[int]) -> dict[str, tuple[str, ..
     """Kind -> the prompts that do as told with every seed, judged by physics."""
     found: dict[str, list[str]] = {}
     for check in checks():
-        if isinstance(check, Check) and all(check.ask(generate, seed) for seed in seeds):
+        if isinstance(check, Check) and all(check.ask(generate, noise(check, seed)) for seed in seeds):
             found.setdefault(check.kind, []).append(check.prompt)
     return {kind: tuple(dict.fromkeys(each)) for kind, each in found.items()}
 

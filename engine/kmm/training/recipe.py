@@ -79,6 +79,12 @@ class GeneratorSection(StageSection, frozen=True, kw_only=True):
             raise ValueError("size is that of init, leave one of them out")
 
 
+class DecoderSection(StageSection, frozen=True, kw_only=True):
+    """Stage 4. joined: how many motions to join, which it is trained on besides the recordings."""
+
+    joined: Count
+
+
 class SamplingSection(Section, frozen=True, kw_only=True):
     """`kmm.model.weights.Sampling`, written beside the weights."""
 
@@ -100,11 +106,12 @@ class Recipe(Section, frozen=True, kw_only=True):
 
 
 class ModelRecipe(Recipe, frozen=True, kw_only=True):
-    """A tokenizer, a generator on its tokens and, if it says so, the generator's guidance."""
+    """A tokenizer, a generator on its tokens and, if it says so, the generator's guidance and the decoder anew."""
 
     tokenizer: TokenizerSection
     generator: GeneratorSection
     guidance: StageSection | None = None
+    decoder: DecoderSection | None = None
     sampling: SamplingSection = SamplingSection()
 
 

@@ -16,11 +16,19 @@ from kmm.model.text import TextEncoder
 from kmm.model.tokenizer import Tokenizer
 from kmm.training.generator import GeneratorStage, GuidanceStage
 from kmm.training.loop import run
-from kmm.training.recipe import GeneratorSection, ModelRecipe, Recipe, Sizes, StageSection, TokenizerSection
+from kmm.training.recipe import (
+    DecoderSection,
+    GeneratorSection,
+    ModelRecipe,
+    Recipe,
+    Sizes,
+    StageSection,
+    TokenizerSection,
+)
 from kmm.training.segments import Examples, Segments
 from kmm.training.store import Store
 from kmm.training.token_bank import TokenBank
-from kmm.training.tokenizer import TokenizerStage
+from kmm.training.tokenizer import DecoderStage, TokenizerStage
 
 
 def recordings(recipe: Recipe, data: Path) -> list[Recording]:
@@ -56,6 +64,8 @@ def train(recipe: ModelRecipe, data: Path, runs: Path, out: Path) -> None:
     generator = train_generator(recipe.generator, segments, tokenizer, runs)
     if recipe.guidance is not None:
         generator = train_guidance(recipe.guidance, segments, generator, runs)
+    if recipe.decoder is not None:
+        tokenizer = train_decoder(recipe.decoder, items, tokenizer, runs)
     wt.save(out, tokenizer, generator, recipe.licence, recipe.sampling.as_sampling())
 
 
@@ -122,6 +132,17 @@ def train_guidance(
     module = generator.requires_grad_(True)
     stage = GuidanceStage(module, segments["train"], segments["val"], section.batch)
     return _trained(stage, section, runs)
+
+
+def train_decoder(
+    section: DecoderSection, items: list[Recording], tokenizer: Tokenizer, runs: Path
+) -> Tokenizer:
+    """Stage 4: what the tokens of joined motions look like is learnt too; the tokens stay."""
+    train = in_split(items, "train")
+    stores = (Store.build(train + join(train, section.joined)), Store.build(in_split(items, "val")))
+    trained = run(DecoderStage(tokenizer, *stores, section.batch), section, runs)
+    assert isinstance(trained, Tokenizer)
+    return trained
 
 
 def _trained(stage: GeneratorStage, section: StageSection, runs: Path) -> Generator:

@@ -1,4 +1,4 @@
-"""Stage 1: train the residual VQ-VAE on windows of features.
+"""Stage 1: train the residual VQ-VAE on windows of features; and stage 4, its decoder once more.
 
 Half of the batches are short windows, which clips of a second can give too. In some windows the upper body is
 that of another window: arms that are told apart from legs, in more pairings than the recordings show.
@@ -25,6 +25,7 @@ BETA = (
     0.1  #: normalised features further off than this are judged by L1: squares forgive small errors too early
 )
 LONG, SHORT = 64, 24  #: frames of a window
+DROPOUT = 0.2  #: share of windows that are made of their first few layers of codes
 EXCHANGED = 0.25  #: share of windows with an upper body from another one
 _LOWER = {joint for leg in LEGS for joint in (*leg.chain, leg.toe)}
 #: Features of all joints above the pelvis but the legs'.
@@ -47,7 +48,7 @@ class TokenizerStage:
         frames = LONG if rng.random() < 0.5 else SHORT
         windows = self.train.windows(rng, self.batch * LONG // frames, frames)
         target = torch.from_numpy(exchange(windows, rng)).to(self.module.mean.device)
-        output, commitment, _ = self.module(target, dropout=0.2)
+        output, commitment = self.reconstruct(target)
         feature = F.smooth_l1_loss((output - target) / self.module.std, torch.zeros_like(target), beta=BETA)
         with torch.no_grad():
             joints = kin.positions(target)
@@ -71,9 +72,36 @@ class TokenizerStage:
             "commitment": commitment.item(),
         }
 
+    def reconstruct(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        """What comes back of features (B, T, 140), and the commitment loss."""
+        output, commitment, _ = self.module(target, dropout=DROPOUT)
+        return output, commitment
+
     def validate(self, module: nn.Module) -> dict[str, float]:
         assert isinstance(module, Tokenizer)
         return reconstruction(module, self.validation)
+
+
+class DecoderStage(TokenizerStage):
+    """The decoder alone is trained on, also on motions that the codes were not found with: joined ones.
+
+    A fast fist comes out slow where the decoder has met no such arms on such a body. Tokens stay what they are, so
+    the generator that was trained on them goes on fitting.
+    """
+
+    name = "decoder"
+
+    def __init__(self, module: Tokenizer, train: Store, validation: Store, batch: int) -> None:
+        super().__init__(module, train, validation, batch)
+        module.requires_grad_(False)
+        module.decoder.requires_grad_(True)
+
+    def reconstruct(self, target: Tensor) -> tuple[Tensor, Tensor]:
+        assert isinstance(self.module, Tokenizer)
+        self.module.quantizer.eval()  # its codes stay where they are
+        with torch.no_grad():
+            quantized, commitment, _ = self.module.quantizer(self.module.latents(target), DROPOUT)
+        return self.module.decode_latents(quantized), commitment
 
 
 def exchange(windows: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

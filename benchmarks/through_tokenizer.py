@@ -1,6 +1,6 @@
 """What does the tokenizer make of actions? Shares that do as told before and after it, judged by physics.
 
-    python benchmarks/through_tokenizer.py FOLDER [--weights kmm-open] [--joined 1500]
+    python benchmarks/through_tokenizer.py FOLDER [--weights kmm-open] [--joined 500]
 
 FOLDER is the training set. Joins motions of the training split's pieces as training does, and asks of every segment
 that tells one action whether it passes that action's predicate, as it is and out of the tokenizer. No generator does
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", default="kmm-open")
     parser.add_argument("--recipe", help="whose sets to use; by default the recipe named as the weights")
-    parser.add_argument("--joined", type=int, default=1500)
+    parser.add_argument("--joined", type=int, default=500)
     options = parser.parse_args()
 
     tokenizer = wt.load(options.weights, torch.device("cpu")).tokenizer

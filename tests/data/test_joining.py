@@ -3,6 +3,7 @@ import re
 import numpy as np
 import pytest
 from kmm import rotations as rot
+from kmm.data import joining
 from kmm.data.annotate import segments, wrists_up
 from kmm.data.joining import Joiner, join, returned
 from kmm.data.pieces import Pieces
@@ -95,6 +96,20 @@ def test_a_few_steps_between_standing_are_asked_for(recordings, monkeypatch):
     assert {a.count for s in found for a in s.actions if a.kind == "walk_forward"} - {0}
 
 
+def test_who_took_a_few_steps_stands_on(recordings, monkeypatch):
+    joiner = Joiner(recordings, 3)
+    monkeypatch.setattr(joiner.scripts, "draw", lambda rng: Script(("few_steps",)))
+
+    def longest(stood):
+        monkeypatch.setattr(joining, "STOOD", stood)
+        rng = np.random.default_rng(3)
+        clips = [clip for _ in range(60) if (clip := joiner.asked(rng)) is not None]
+        counted = [s for clip in clips for s in segments(clip) if any(a.count for a in s.actions)]
+        return max(s.end - s.start for s in counted)
+
+    assert longest(3.0) > longest(0.8) + 1.0 * 30
+
+
 def test_a_single_action_comes_with_a_pose_that_is_held(recordings):
     squat = plain("squat", figure(3.0, height=bump(0.45, 0.6, 2.2, HEIGHT)))
     found = [s for r in join([squat], 20, seed=1) for s in segments(r.clip) if s.kind == "squat"]
@@ -131,7 +146,7 @@ def test_a_way_back_that_leads_beside_the_start_is_bent_to_it(askew):
         figure(7.0, forward=lambda t: ramp(0, 2, 0, 2)(t) + ramp(0, 2.4, 3.5, 6)(t), yaw=yaw, along_yaw=True)
     )
     away = np.linalg.norm(back.translation[:, :2] - back.translation[0, :2], axis=-1)
-    assert away.max() == pytest.approx(2.0, abs=0.3) and away[-1] < 0.35 * away.max()
+    assert away.max() == pytest.approx(2.0, abs=0.3) and away[-1] < 0.2 * away.max()
 
 
 def test_bodies_that_stand_raise_and_wave_their_arms(recordings):

@@ -20,6 +20,7 @@ from kmm.data.blending import bend_path, linger, linger_at, scale_turn, waving, 
 from kmm.data.pieces import INSIDE, LONGEST, SHORTEST, SLACK, Piece, Pieces, pose_space, reachable
 from kmm.data.records import Recording
 from kmm.data.scripts import ABOUT, Scripts
+from kmm.data.signals import fastest, signals, smooth
 from kmm.editing import concatenate
 from kmm.skeleton import JOINT_INDEX
 
@@ -42,7 +43,10 @@ HOLD = (0.0, 2.6)  #: seconds that poses at the ends are held
 #: Seconds that gestures of a standing body are held up, share of those held longer than a wave takes that are waved,
 #: how far (degrees) and how often a second, and share that is cut so that arms are up at the beginning or at the end.
 UP, WAVED, WAVE, SWING, BEATS, CUT = (0.0, 4.0), 0.6, 1.3, (18.0, 40.0), (1.2, 2.3), 0.4
-NEAR = 0.35  #: share of the way out that may be left on coming back
+NEAR = 0.2  #: share of the way out that may be left on coming back
+#: Seconds at most that who took a few steps stands on, since people ask for four seconds of two steps, and metres a
+#: second below which a body stands and its fastest joint is calm.
+STOOD, STANDING, AT_REST = 2.6, 0.15, 0.35
 #: Degrees by which a way back is bent to lead to the start, seconds over which it is, and how often one is tried.
 HOMEWARD, HOMEWARD_SECONDS, BACK_TRIED = 60.0, 1.4, 5
 WRISTS = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
@@ -94,6 +98,8 @@ class Joiner:
             found = (returned(clip) for clip in tried if clip is not None)
             return next((clip for clip in found if clip is not None), None)
         clip = self._acted(kinds, rng)
+        if clip is not None and script.kinds[0] == "few_steps" and kinds[-1] == "stand":
+            clip = _stood(clip, float(rng.uniform(0.0, STOOD)))
         if clip is not None and script.way:
             clip = bend_path(clip, *(_corner if script.way == "corner" else _circle)(len(clip), rng))
         if clip is not None and script.arms and self.pieces.gestures:
@@ -256,6 +262,15 @@ def returned(clip: Clip) -> Clip | None:
     farthest = int(away.argmax())
     nearest = farthest + int(away[farthest:].argmin())
     return clip.slice(0, nearest + 1) if away[nearest] < NEAR * away[farthest] else None
+
+
+def _stood(clip: Clip, seconds: float) -> Clip:
+    """The motion up to where it comes to rest, and that pose held; as it is where it never does."""
+    s = signals(clip)
+    goes = np.flatnonzero(s.speed > STANDING)
+    calm = np.flatnonzero(smooth(fastest(s), 0.1 * FPS) < AT_REST)
+    calm = calm[calm > goes[-1]] if len(goes) else calm[:0]
+    return linger(clip.slice(0, int(calm[0]) + 1), 0.0, seconds) if len(calm) else clip
 
 
 def _bend(frames: int, rng: np.random.Generator) -> tuple[float, int, int]:

@@ -175,6 +175,13 @@ def test_the_score_counts_by_kind_over_prompts_and_seeds():
     # no two motions share their noise, save the two of a pair
     assert len({seed for _, _, seed in asked}) == 2 * len({c.prompt for c in checks()})
     lines = table(tallies).splitlines()
-    assert len(lines) == len(tallies) and "100.0%" in lines[0] and "+-" in lines[-1]
+    never = tallies["overall"].never
+    assert len(lines) == len(tallies) + 1 + len(never)
+    assert "100.0%" in lines[0] and "+-" in lines[len(tallies) - 1]
+    # a walk is never what a prompt of running asks for, and every seed here is alike
+    missed = 2 * tallies["overall"].asked - sum(tallies["overall"].passed)
+    assert BY_KIND["run"].prompt in never and 2 * len(never) == missed
+    assert f"{missed} of {missed} that failed" in lines[len(tallies)] and lines[-1] == f"- {never[-1]}"
+    assert not tallies["walk forward"].never and len(tallies["run"].never) == tallies["run"].asked
     # both seeds are alike, so the interval is a point
     assert tallies["overall"].rate.half_width == 0

@@ -35,7 +35,7 @@ def directions(
             tallies = directions.score(generator(pipeline, advance), range(seeds))
     if as_json:
         kinds = {
-            kind: {"passed": t.passed, "asked": t.asked, "rate": t.rate.as_dict()}
+            kind: {"passed": t.passed, "asked": t.asked, "rate": t.rate.as_dict(), "never": t.never}
             for kind, t in tallies.items()
         }
         about = {"weights": pipeline.name, "sha256": pipeline.sha256, "seeds": seeds}

@@ -82,6 +82,7 @@ class Tally:
 
     passed: tuple[int, ...]  #: for each seed
     asked: int  #: prompts, of which every seed made a motion
+    never: tuple[str, ...] = ()  #: prompts that came out right with no seed: their words are not understood
 
     @property
     def rate(self) -> Estimate:
@@ -99,16 +100,22 @@ def score(
     generate: Generate, seeds: Iterable[int], chosen: Iterable[Check | Comparison] | None = None
 ) -> dict[str, Tally]:
     """A tally for each kind, over all its prompts; "overall" is the last. Every prompt draws noise of its own."""
-    passed: dict[str, list[list[bool]]] = {}
+    passed: dict[str, list[Row]] = {}
     seeds = list(seeds)
     for check in checks() if chosen is None else chosen:
-        passed.setdefault(check.kind, []).append([check.ask(generate, noise(check, seed)) for seed in seeds])
+        row = check.prompt, [check.ask(generate, noise(check, seed)) for seed in seeds]
+        passed.setdefault(check.kind, []).append(row)
     tallies = {kind: _tally(rows) for kind, rows in passed.items()}
     return {**tallies, "overall": _tally([row for rows in passed.values() for row in rows])}
 
 
-def _tally(rows: list[list[bool]]) -> Tally:
-    return Tally(tuple(sum(column) for column in zip(*rows, strict=True)), len(rows))
+Row = tuple[str, list[bool]]  #: a prompt, and with which seeds it came out right
+
+
+def _tally(rows: list[Row]) -> Tally:
+    columns = zip(*(row for _, row in rows), strict=True)
+    never = tuple(prompt for prompt, row in rows if not any(row))
+    return Tally(tuple(sum(column) for column in columns), len(rows), never)
 
 
 def table(tallies: dict[str, Tally]) -> str:
@@ -118,5 +125,15 @@ def table(tallies: dict[str, Tally]) -> str:
         f"{kind:{width}}  {sum(t.passed):4} of {len(t.passed) * t.asked:4}  {t.rate.mean:6.1%}"
         for kind, t in tallies.items()
     ]
-    spread = tallies["overall"].rate.half_width
-    return "\n".join(lines) + (f" +- {spread:.1%}" if spread < 1 else "")
+    overall = tallies["overall"]
+    spread, seeds = overall.rate.half_width, len(overall.passed)
+    if spread < 1:
+        lines[-1] += f" +- {spread:.1%}"
+    if overall.never and seeds > 1:
+        missed = seeds * overall.asked - sum(overall.passed)
+        share = f"{seeds * len(overall.never)} of {missed} that failed"
+        lines += [
+            f"Right with none of {seeds} seeds ({share}):",
+            *(f"- {prompt}" for prompt in overall.never),
+        ]
+    return "\n".join(lines)

@@ -28,8 +28,8 @@ def test_all_comes_and_goes_in_mid_stream(display: Screen, addon_zip: Path, tmp_
     file = tmp_path / "half.blend"
     with Window(display, resources, environment=environment) as window:
 
-        def begin() -> None:
-            window.ask("generate(bpy.ops.kmm.generate, 'a person walks', 600.0)")
+        def begin() -> None:  # of a motion that is not done before the test is: a minute makes over ten
+            window.ask("generate(bpy.ops.kmm.generate, 'a person walks', 3000.0)")
             window.wait(f"{FRAMES} > 0", START_SECONDS)
 
         def goes_on() -> None:
@@ -68,7 +68,7 @@ def test_all_comes_and_goes_in_mid_stream(display: Screen, addon_zip: Path, tmp_
         begin()
         window.ask(f"open_file({str(file)!r})")
         window.wait(f"not {RUNNING}")
-        assert 0 < window.ask(f"len(curves_of({ACTION})[0].keyframe_points)") < 18000
+        assert 0 < window.ask(f"len(curves_of({ACTION})[0].keyframe_points)") < 90000
         assert window.ask("bpy.data.scenes['Scene'].render.fps") == 30
 
         # the add-on is reloaded

@@ -58,7 +58,7 @@ def test_a_mornings_work(display: Screen, addon_zip: Path, pictures: Path, tmp_p
         window.write("blocks[0].prompt", "a person walks", until=f"{BLOCKS}[0].prompt == 'a person walks'")
         window.click("kmm.block_add", until=f"len({BLOCKS}) == 2")
         window.write("blocks[1].prompt", "a person sits down", until=f"'sits' in {BLOCKS}[1].prompt")
-        window.write("blocks[1].seconds", "600", until=f"{BLOCKS}[1].seconds == 600")
+        window.write("blocks[1].seconds", "3000", until=f"{BLOCKS}[1].seconds == 3000")
         shot("02 two blocks")
 
         window.click("kmm.generate", until=RUNNING)

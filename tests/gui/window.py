@@ -145,13 +145,19 @@ class Window:
         places = sorted(self._places(self.box(area, region)), key=lambda place: math.dist(place, self._last))
         for x, y in (*seen_at, *places):
             if button in self._under(x, y):
-                upper, lower = (
-                    next(end for end in range(y, y + way * 200, way * 6) if button not in self._under(x, end))
-                    for way in (-1, 1)
+                # its middle: at the ends of a number are arrows
+                across, down = (
+                    sum(self._end(button, x, y, way * right, way * below) for way in (-1, 1)) // 2
+                    for right, below in ((1, 0), (0, 1))
                 )
-                self._last = self._known[button] = x, (upper + lower) // 2
+                self._last = self._known[button] = x + across, y + down
                 return self._last
         raise LookupError(f"no button {button} can be seen in {area} {region}")
+
+    def _end(self, button: str, x: int, y: int, right: int, below: int) -> int:
+        """How many pixels the button goes on from this place on it: negative to the left and upwards."""
+        reach = next(i for i in range(0, 400, 6) if button not in self._under(x + i * right, y + i * below))
+        return reach * (right + below)
 
     def _under(self, x: int, y: int) -> str:
         """The button at this place, after the mouse was moved there."""

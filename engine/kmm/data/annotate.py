@@ -131,7 +131,7 @@ def _whole(x: Action, s: Signals) -> Segment:
 
 def _round_trips(found: list[Action], s: Signals) -> list[Segment]:
     """Walks away that turn about, however that is done, and come back; with and without the stillness around them."""
-    calm, near = _calm(s), round(NEAR * s.fps)
+    calm, near = calm_frames(s), round(NEAR * s.fps)
     wait, most = round(WAIT * s.fps), round(STILL * s.fps)
     out = []
     for i, away in enumerate(found):
@@ -173,7 +173,7 @@ def _repeated(found: list[Action], fps: float) -> list[Action]:
 def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> list[Segment]:
     """Actions with the stillness around them: who is asked to do one thing for long does it and then holds still."""
     wait, most, near = (round(x * s.fps) for x in (WAIT, STILL, NEAR))
-    calm = _calm(s)
+    calm = calm_frames(s)
     doing = [x for x in found if x.kind not in HELD]
     out = []
     for x in actions:
@@ -191,7 +191,7 @@ def _with_stillness(actions: list[Action], found: list[Action], s: Signals) -> l
     return out
 
 
-def _calm(s: Signals) -> NDArray[np.bool_]:
+def calm_frames(s: Signals) -> NDArray[np.bool_]:
     """(T,) where the body holds still."""
     return np.asarray(smooth(fastest(s), 0.1 * s.fps) < CALM)
 

@@ -16,11 +16,12 @@ from dataclasses import replace
 import numpy as np
 
 from kmm.clip import FPS, Clip
+from kmm.data.annotate import calm_frames
 from kmm.data.blending import bend_path, linger, linger_at, scale_turn, waving, with_arms
 from kmm.data.pieces import INSIDE, LONGEST, SHORTEST, SLACK, Piece, Pieces, pose_space, reachable
 from kmm.data.records import Recording
 from kmm.data.scripts import ABOUT, Scripts
-from kmm.data.signals import fastest, signals, smooth
+from kmm.data.signals import signals
 from kmm.editing import concatenate
 from kmm.skeleton import JOINT_INDEX
 
@@ -45,8 +46,8 @@ HOLD = (0.0, 2.6)  #: seconds that poses at the ends are held
 UP, WAVED, WAVE, SWING, BEATS, CUT = (0.0, 4.0), 0.6, 1.3, (18.0, 40.0), (1.2, 2.3), 0.4
 NEAR = 0.2  #: share of the way out that may be left on coming back
 #: Seconds at most that who took a few steps stands on, since people ask for four seconds of two steps, and metres a
-#: second below which a body stands and its fastest joint is calm.
-STOOD, STANDING, AT_REST = 2.6, 0.15, 0.35
+#: second above which a body goes.
+STOOD, MOVING = 2.6, 0.15
 #: Degrees by which a way back is bent to lead to the start, seconds over which it is, and how often one is tried.
 HOMEWARD, HOMEWARD_SECONDS, BACK_TRIED = 60.0, 1.4, 5
 WRISTS = [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]]
@@ -267,8 +268,8 @@ def returned(clip: Clip) -> Clip | None:
 def _stood(clip: Clip, seconds: float) -> Clip:
     """The motion up to where it comes to rest, and that pose held; as it is where it never does."""
     s = signals(clip)
-    goes = np.flatnonzero(s.speed > STANDING)
-    calm = np.flatnonzero(smooth(fastest(s), 0.1 * FPS) < AT_REST)
+    goes = np.flatnonzero(s.speed > MOVING)
+    calm = np.flatnonzero(calm_frames(s))
     calm = calm[calm > goes[-1]] if len(goes) else calm[:0]
     return linger(clip.slice(0, int(calm[0]) + 1), 0.0, seconds) if len(calm) else clip
 

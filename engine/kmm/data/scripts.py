@@ -56,7 +56,7 @@ class Scripts:
     def draw(self, rng: np.random.Generator) -> Script:
         what = str(rng.choice([*SHARES, "any"], p=[*SHARES.values(), 1 - sum(SHARES.values())]))
         if what == "back" and {ABOUT, "walk_forward"} <= set(self.names):
-            # with one walk back for one away few come near the start: half of the time they are too short
+            # walks are cut anywhere: by chance one back is as long as the one away, two are cut where it began
             return Script(("walk_forward", ABOUT) + ("walk_forward",) * int(rng.integers(1, 3)), way="back")
         if what == "around" and self.gaits:
             way = ("corner", "circle")[rng.integers(2)]

@@ -76,13 +76,16 @@ def checks() -> Iterator[Check | Comparison]:
             yield Comparison(kind, prompt, than, passes, about["seconds"])
 
 
+Row = tuple[str, list[bool]]  #: a prompt, and with which seeds it came out right
+
+
 @dataclass(frozen=True)
 class Tally:
     """How many motions did what their prompt said: of a kind, or overall."""
 
     passed: tuple[int, ...]  #: for each seed
     asked: int  #: prompts, of which every seed made a motion
-    never: tuple[str, ...] = ()  #: prompts that came out right with no seed: their words are not understood
+    never: tuple[str, ...] = ()  #: prompts that came out right with no seed
 
     @property
     def rate(self) -> Estimate:
@@ -107,9 +110,6 @@ def score(
         passed.setdefault(check.kind, []).append(row)
     tallies = {kind: _tally(rows) for kind, rows in passed.items()}
     return {**tallies, "overall": _tally([row for rows in passed.values() for row in rows])}
-
-
-Row = tuple[str, list[bool]]  #: a prompt, and with which seeds it came out right
 
 
 def _tally(rows: list[Row]) -> Tally:
